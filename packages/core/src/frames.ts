@@ -1,0 +1,127 @@
+/** The frames of one ZeroMQ message. */
+export type Frames = readonly Uint8Array[];
+
+/** A message body as zeromq.js takes it: text (sent as UTF-8), bytes, or several of them. */
+export type Body = string | Uint8Array | readonly (string | Uint8Array)[];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The empty frame that separates an envelope from what it carries (28/REQREP). Shared: never write to it. */
+export const DELIMITER: Uint8Array = new Uint8Array(0);
+
+/** Text as a frame, in UTF-8. */
+export function textFrame(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** A frame as text. Bytes that are not UTF-8 become replacement characters. */
+export function frameText(frame: Uint8Array): string {
+  return decoder.decode(frame);
+}
+
+/**
+ * A frame as a string that can key a `Map`: one character per byte. Ids are bytes, not text, and
+ * two different ids never share a key.
+ */
+export function frameKey(frame: Uint8Array): string {
+  // Ids are a few bytes long, and spreading more than some ten thousand arguments would overflow.
+  if (frame.length <= 256) return String.fromCharCode(...frame);
+  let key = "";
+  for (let start = 0; start < frame.length; start += 256) {
+    key += String.fromCharCode(...frame.subarray(start, start + 256));
+  }
+  return key;
+}
+
+/** The bytes behind a {@link frameKey}. */
+export function keyFrame(key: string): Uint8Array {
+  const frame = new Uint8Array(key.length);
+  for (let index = 0; index < key.length; index++) frame[index] = key.charCodeAt(index);
+  return frame;
+}
+
+/** True if both frames hold the same bytes. */
+export function framesEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
+}
+
+/** Total size of the frames in bytes. */
+export function byteLength(frames: Frames): number {
+  let total = 0;
+  for (const frame of frames) total += frame.length;
+  return total;
+}
+
+/**
+ * A body as frames. Bytes are not copied: they must stay unchanged until the message has left.
+ *
+ * @throws TypeError for anything but strings and byte arrays over ordinary memory; zeromq.js would
+ * send `undefined` or a `SharedArrayBuffer` as text
+ */
+export function bodyFrames(body: Body): Uint8Array[] {
+  if (typeof body === "string" || body instanceof Uint8Array) return [bodyFrame(body)];
+  if (!Array.isArray(body))
+    throw new TypeError(`a body must be a string, a Uint8Array or an array of them, got ${kindOf(body)}`);
+  if (body.length === 0) throw new TypeError("a body must have at least one frame, got an empty array");
+  return body.map(bodyFrame);
+}
+
+function bodyFrame(part: unknown): Uint8Array {
+  if (typeof part === "string") return encoder.encode(part);
+  if (part instanceof Uint8Array) {
+    if (typeof SharedArrayBuffer !== "undefined" && part.buffer instanceof SharedArrayBuffer) {
+      throw new TypeError(
+        "a body frame must not lie in a SharedArrayBuffer: it could change while it is sent",
+      );
+    }
+    return part;
+  }
+  throw new TypeError(`a body frame must be a string or a Uint8Array, got ${kindOf(part)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+}
+
+/** A message that is not what the protocol allows. It is counted and dropped, never thrown at the user. */
+export interface Malformed {
+  readonly type: "malformed";
+  /** What is wrong with it, for logs. */
+  readonly reason: string;
+}
+
+/** A {@link Malformed} with the given reason. */
+export function malformed(reason: string): Malformed {
+  return { type: "malformed", reason };
+}
+
+/** Longest envelope that is believed, in frames: each is one hop through a ROUTER. */
+export const MAX_ENVELOPE_FRAMES = 32;
+
+/**
+ * Where the envelope of a message ends: the index of the first empty frame at or after `from`, or
+ * -1 if there is none within {@link MAX_ENVELOPE_FRAMES}.
+ */
+export function delimiterIndex(frames: Frames, from = 0): number {
+  const end = Math.min(frames.length, from + MAX_ENVELOPE_FRAMES + 1);
+  for (let index = from; index < end; index++) {
+    if ((frames[index] as Uint8Array).length === 0) return index;
+  }
+  return -1;
+}
+
+/** Writes a 64-bit number, most significant byte first. */
+export function writeUint64(target: Uint8Array, offset: number, value: bigint): void {
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
+  view.setBigUint64(offset, value);
+}
+
+/** Reads a 64-bit number, most significant byte first. */
+export function readUint64(source: Uint8Array, offset: number): bigint {
+  const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+  return view.getBigUint64(offset);
+}

@@ -1,0 +1,79 @@
+/**
+ * The portable half of Seaworthy's core: everything that machines, wire formats, simulations and
+ * browsers need. It imports neither `zeromq` nor `node:*`. Sockets and role base classes are in
+ * `@seaworthy/core/node`.
+ *
+ * @module
+ */
+export { Backoff, type BackoffOptions } from "./backoff.js";
+export { type Clock, type Random, type Scheduler, systemScheduler } from "./clock.js";
+export { type DeadlineEntry, DeadlineQueue } from "./deadline-queue.js";
+export {
+  AbortedError,
+  BindError,
+  ClosedError,
+  LimitError,
+  SeaworthyError,
+  type SeaworthyErrorOptions,
+} from "./errors.js";
+export {
+  type Body,
+  bodyFrames,
+  byteLength,
+  DELIMITER,
+  delimiterIndex,
+  type Frames,
+  frameKey,
+  framesEqual,
+  frameText,
+  keyFrame,
+  MAX_ENVELOPE_FRAMES,
+  type Malformed,
+  malformed,
+  readUint64,
+  textFrame,
+  writeUint64,
+} from "./frames.js";
+export { Heartbeat, type HeartbeatOptions } from "./heartbeat.js";
+export { MachineHost, type MachineHostOptions } from "./host.js";
+export { Fifo, type Machine, type Stalled } from "./machine.js";
+export {
+  type Bounds,
+  checkOption,
+  choice,
+  flag,
+  fraction,
+  type Given,
+  integer,
+  milliseconds,
+  nested,
+  number,
+  type OptionRule,
+  type Resolved,
+  resolveOptions,
+} from "./options.js";
+export { type Arrival, MAX_SEQUENCE, SequenceSource, SequenceTracker } from "./sequence.js";
+export type { MessageDropped, StatusEvent } from "./status.js";
+export {
+  type Decision,
+  go,
+  type Ignored,
+  type Impossible,
+  ignore,
+  impossible,
+  type TableRow,
+  type Transition,
+  TransitionTable,
+  type TransitionTableDefinition,
+} from "./transition-table.js";
+export type {
+  ConnectionEvent,
+  CurveOptions,
+  RefusalReason,
+  SocketHandlers,
+  SocketSettings,
+  SocketSpec,
+  SocketType,
+  Transport,
+  TransportSocket,
+} from "./transport.js";

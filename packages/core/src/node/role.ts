@@ -1,0 +1,48 @@
+import { channel } from "node:diagnostics_channel";
+import { EventEmitter } from "node:events";
+import type { StatusEvent } from "../status.js";
+
+/** Events of a role: each status event under its own type, and all of them under `status`. */
+export type StatusMap<E extends StatusEvent> = { [T in E["type"]]: [event: Extract<E, { type: T }>] } & {
+  status: [event: E];
+};
+
+/** What subscribers of the channel `seaworthy:<package>` of `node:diagnostics_channel` receive. */
+export interface StatusMessage {
+  /** The role that reports. */
+  readonly role: object;
+  readonly event: StatusEvent;
+}
+
+/** Base of all roles: an emitter of status events that also publishes them for diagnostics. */
+export abstract class Role<E extends StatusEvent> extends EventEmitter<StatusMap<E>> {
+  readonly #channel: ReturnType<typeof channel>;
+
+  /** @param packageName - without scope: the channel is `seaworthy:<packageName>` */
+  protected constructor(packageName: string) {
+    super();
+    this.#channel = channel(`seaworthy:${packageName}`);
+  }
+
+  /** Releases sockets and timers, once; further calls return the same promise. */
+  abstract close(): Promise<void>;
+
+  /** `await using` closes the role at the end of its scope. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Emits a status event. A listener that throws surfaces as an uncaught exception and breaks nothing here. */
+  protected report(event: E): void {
+    const emitter = this as unknown as EventEmitter;
+    try {
+      emitter.emit(event.type, event);
+      emitter.emit("status", event);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+    if (this.#channel.hasSubscribers) this.#channel.publish({ role: this, event } satisfies StatusMessage);
+  }
+}

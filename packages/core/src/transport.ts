@@ -1,0 +1,106 @@
+import type { Frames } from "./frames.js";
+
+/**
+ * What a pattern needs of message sockets, so that the same wiring of a machine runs over zeromq,
+ * over the simulator's network and in a browser. Semantics are ZeroMQ's.
+ */
+
+/** ZeroMQ socket types that the patterns use. */
+export type SocketType = "dealer" | "router" | "publisher" | "subscriber";
+
+/** Life of a connection, as far as a socket learns of it. */
+export interface ConnectionEvent {
+  /**
+   * - `up`: the handshake is done, messages can flow
+   * - `down`: an established connection is gone
+   * - `failed`: an attempt to connect failed; the socket goes on trying
+   */
+  readonly type: "up" | "down" | "failed";
+  /** The endpoint as the socket knows it. */
+  readonly endpoint: string;
+  /** `failed`: what went wrong, where it is known. */
+  readonly reason?: string;
+}
+
+/** Why a ROUTER could not route a message. */
+export type RefusalReason =
+  /** No connected peer has this routing id. */
+  | "peer-unknown"
+  /** The peer's queue is at its high-water mark. */
+  | "peer-full";
+
+/** What a socket tells its owner. All are called from the event loop, never from within a call to the socket. */
+export interface SocketHandlers {
+  /** A message arrived; on a ROUTER its first frame is the sender's routing id. */
+  message(frames: Uint8Array[]): void;
+  /** A connection came or went. */
+  connection?(event: ConnectionEvent): void;
+  /** ROUTER: this message was not sent. */
+  refused?(frames: Frames, reason: RefusalReason): void;
+}
+
+/** Key pairs for CURVE (26/CURVEZMQ): Z85 text of 40 characters, as `curveKeyPair()` of zeromq makes them. */
+export type CurveOptions =
+  | { readonly secretKey: string; readonly server: true }
+  | { readonly publicKey: string; readonly secretKey: string; readonly serverKey: string };
+
+/** Options that users may set on the sockets of any role. All are optional. */
+export interface SocketSettings {
+  /** Messages that may wait in ZeroMQ for one peer. Default 1000. */
+  sendHighWaterMark?: number;
+  /** Messages that may wait in ZeroMQ to be read, per peer. Default 1000. */
+  receiveHighWaterMark?: number;
+  /** Messages that may wait in front of ZeroMQ, when it takes no more. Default 10,000. */
+  maxQueued?: number;
+  /** Largest frame accepted from a peer, in bytes; a peer that sends more is disconnected. Default 64 MiB. */
+  maxFrameBytes?: number;
+  /** First pause before a lost connection is tried again, in ms. Default 100. */
+  reconnectIntervalMs?: number;
+  /** Longest pause between such tries, doubling from the first, in ms. Default 2000. */
+  reconnectMaxIntervalMs?: number;
+  /**
+   * Interval of ZMTP's own pings, in ms; 0 for none. They find connections that died without a
+   * word, but not a peer whose process is blocked. Default 0.
+   */
+  pingIntervalMs?: number;
+  /** Encryption and authentication. Default none. */
+  curve?: CurveOptions | undefined;
+}
+
+/** What a role asks for when it opens a socket. */
+export interface SocketSpec extends SocketSettings {
+  readonly type: SocketType;
+  /** Queue messages only on established connections, and drop them with the connection. Default false. */
+  readonly immediate?: boolean;
+  /** Fixed routing id. Default: a fresh one per socket. */
+  readonly routingId?: string;
+  /** ROUTER: a peer that comes with a routing id in use takes it over. Default false. */
+  readonly handover?: boolean;
+}
+
+/** An open socket. */
+export interface TransportSocket {
+  /**
+   * Binds; returns the endpoint with its real port.
+   *
+   * @throws BindError if the endpoint cannot be bound
+   */
+  bind(endpoint: string): string;
+  /** Connects in the background, and again whenever the connection is lost. */
+  connect(endpoint: string): void;
+  /** Undoes {@link connect}; what is queued for the endpoint is dropped. */
+  disconnect(endpoint: string): void;
+  /** SUBSCRIBER: receive what begins with `prefix`. */
+  subscribe(prefix: Uint8Array): void;
+  /** Sends, in order. False, with nothing sent, when the queue is at `maxQueued`. */
+  send(frames: Frames): boolean;
+  /** Closes, once; gives what is queued up to `lingerMs` to leave. */
+  close(lingerMs: number): Promise<void>;
+}
+
+/** Opens sockets. */
+export interface Transport {
+  open(spec: SocketSpec, handlers: SocketHandlers): TransportSocket;
+  /** True while messages have arrived that no handler has been given yet. */
+  backlog(): boolean;
+}
