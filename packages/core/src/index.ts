@@ -8,6 +8,7 @@
 export { Backoff, type BackoffOptions } from "./backoff.js";
 export { type Clock, type Random, type Scheduler, systemScheduler } from "./clock.js";
 export { type DeadlineEntry, DeadlineQueue } from "./deadline-queue.js";
+export { checkEndpoint } from "./endpoint.js";
 export {
   AbortedError,
   BindError,

@@ -47,6 +47,11 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** The oldest item, which stays, or `undefined`. */
+  peek(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** Removes and returns the oldest item, or `undefined`. */
   shift(): T | undefined {
     const head = this.#head;

@@ -1,0 +1,103 @@
+import type { Frames, MessageDropped, StatusEvent } from "@seaworthy/core";
+import type { ReplaceReason } from "./connections.js";
+import type { RequestEffort } from "./errors.js";
+import type { FailureReply, Reply, RequestId } from "./wire.js";
+
+/** What can happen to a client. `call` is the number that the application knows a request by. */
+export type LazyPirateClientInput =
+  | { readonly type: "connect" | "disconnect"; readonly endpoint: string }
+  | {
+      readonly type: "request";
+      readonly call: number;
+      readonly body: Frames;
+      readonly timeoutMs: number;
+      readonly attempts: number;
+    }
+  | { readonly type: "abort" | "not-taken"; readonly call: number }
+  | { readonly type: "close" }
+  | { readonly type: "up" | "down" | "connect-failed"; readonly connection: number }
+  | { readonly type: "received"; readonly connection: number; readonly reply: Reply | FailureReply }
+  | { readonly type: "malformed"; readonly connection: number; readonly reason: string };
+
+/** How a request failed. */
+export type RequestFailure = RequestEffort & {
+  readonly code:
+    | "ERR_REQUEST_TIMEOUT"
+    | "ERR_CONNECTION_LOST"
+    | "ERR_NOT_CONNECTED"
+    | "ERR_HANDLER_FAILED"
+    | "ERR_ABORTED"
+    | "ERR_CLOSED";
+  /** What the server's handler said. */
+  readonly message?: string;
+};
+
+/** Status events of a client; `call` numbers its requests from 1. */
+export type LazyPirateClientEvent =
+  | (StatusEvent & { readonly type: "connection-opened" | "connection-lost"; readonly endpoint: string })
+  | (StatusEvent & {
+      readonly type: "connection-replaced";
+      readonly from: string;
+      readonly to: string;
+      /** `silent`: a whole attempt passed without a word; `failed`: could not connect. */
+      readonly reason: ReplaceReason;
+    })
+  | (StatusEvent & {
+      readonly type: "request-retried";
+      readonly call: number;
+      /** The attempt that is over, from 1. */
+      readonly attempt: number;
+      readonly reason: "timed-out" | "connection-lost";
+      /** The pause before the next attempt, in ms. */
+      readonly pauseMs: number;
+    })
+  | (StatusEvent & {
+      readonly type: "request-failed";
+      readonly call: number;
+      readonly code: RequestFailure["code"];
+      readonly attempts: number;
+    })
+  | (StatusEvent & {
+      readonly type: "reply-dropped";
+      /** `late`: its request is over, answered or failed; `unknown`: never asked by this client. */
+      readonly reason: "late" | "unknown";
+    })
+  /** The socket's queue is full (`socket.maxQueued`): this attempt is not sent, and ends by its timeout. */
+  | (StatusEvent & { readonly type: "send-refused"; readonly call: number })
+  | (StatusEvent & { readonly type: "process-stalled"; readonly ms: number })
+  | MessageDropped;
+
+/** What a client does. */
+export type LazyPirateClientOutput =
+  | { readonly type: "open"; readonly connection: number; readonly endpoint: string }
+  | { readonly type: "discard"; readonly connection: number }
+  | {
+      readonly type: "send";
+      readonly connection: number;
+      readonly call: number;
+      readonly id: RequestId;
+      readonly body: Frames;
+    }
+  | { readonly type: "answered"; readonly call: number; readonly body: Uint8Array[] }
+  | { readonly type: "failed"; readonly call: number; readonly failure: RequestFailure }
+  | { readonly type: "status"; readonly event: LazyPirateClientEvent };
+
+/** Counters of a client. */
+export interface LazyPirateClientStats {
+  /** Requests made. */
+  requests: number;
+  /** Requests that ended in their reply. */
+  answered: number;
+  /** Requests that ended in an error. */
+  failed: number;
+  /** Attempts beyond the first. */
+  retries: number;
+  /** Replies to requests that were over: late, or the second one. */
+  lateReplies: number;
+  /** Replies that nobody asked for, and messages that are no replies. */
+  dropped: number;
+  /** Attempts that a full send queue did not take. */
+  refused: number;
+  /** Connections replaced. */
+  replaced: number;
+}

@@ -1,0 +1,106 @@
+import {
+  MachineHost,
+  type Scheduler,
+  type SocketSettings,
+  type Transport,
+  type TransportSocket,
+} from "@seaworthy/core";
+import type { LazyPirateClientMachine } from "./client-machine.js";
+import type {
+  LazyPirateClientEvent,
+  LazyPirateClientInput,
+  LazyPirateClientOutput,
+  RequestFailure,
+} from "./client-messages.js";
+import { decodeReply, encodeRequest, encodeRequestId } from "./wire.js";
+
+/** Whom the outcomes of requests are told to. */
+export interface LazyPirateClientOwner {
+  answered(call: number, body: Uint8Array[]): void;
+  failed(call: number, failure: RequestFailure): void;
+  status(event: LazyPirateClientEvent): void;
+}
+
+/** Where a client machine lives. */
+export interface LazyPirateClientSurroundings {
+  transport: Transport;
+  scheduler: Scheduler;
+  socket: SocketSettings;
+  owner: LazyPirateClientOwner;
+}
+
+/** A client machine with sockets around it. */
+export interface WiredClient {
+  feed(input: LazyPirateClientInput): void;
+  /** Ends what is in flight and closes all sockets. */
+  close(): Promise<void>;
+}
+
+/** Connects a client machine with sockets: of zeromq, of a simulation, or of a browser's playground. */
+export function wireClient(
+  machine: LazyPirateClientMachine,
+  { transport, scheduler, socket, owner }: LazyPirateClientSurroundings,
+): WiredClient {
+  const sockets = new Map<number, TransportSocket>();
+  const closings = new Set<Promise<void>>();
+
+  function open(connection: number, endpoint: string): void {
+    // `immediate`: what waits in ZeroMQ is dropped with its connection instead of running later.
+    const opened = transport.open(
+      { ...socket, type: "dealer", immediate: true },
+      {
+        message(frames) {
+          const reply = decodeReply(frames);
+          if (reply.type === "malformed") host.feed({ ...reply, connection });
+          else host.feed({ type: "received", connection, reply });
+        },
+        connection({ type }) {
+          host.feed({ type: type === "failed" ? "connect-failed" : type, connection });
+        },
+      },
+    );
+    sockets.set(connection, opened);
+    opened.connect(endpoint);
+  }
+
+  function discard(connection: number): void {
+    // Linger 0: nothing that is queued behind a dead server may run later.
+    const closing = sockets.get(connection)?.close(0);
+    sockets.delete(connection);
+    if (closing === undefined) return;
+    closings.add(closing);
+    void closing.finally(() => closings.delete(closing));
+  }
+
+  function send({ connection, call, id, body }: LazyPirateClientOutput & { type: "send" }): void {
+    const isTaken = sockets.get(connection)?.send(encodeRequest(encodeRequestId(id), body));
+    if (isTaken === false) host.feed({ type: "not-taken", call });
+  }
+
+  function perform(output: LazyPirateClientOutput): void {
+    switch (output.type) {
+      case "send":
+        return send(output);
+      case "answered":
+        return owner.answered(output.call, output.body);
+      case "failed":
+        return owner.failed(output.call, output.failure);
+      case "status":
+        return owner.status(output.event);
+      case "open":
+        return open(output.connection, output.endpoint);
+      case "discard":
+        return discard(output.connection);
+    }
+  }
+
+  const host = new MachineHost(machine, { scheduler, perform, backlog: () => transport.backlog() });
+  return {
+    feed: (input) => host.feed(input),
+    async close() {
+      host.feed({ type: "close" });
+      host.stop();
+      await Promise.all(closings);
+    },
+  };
+}

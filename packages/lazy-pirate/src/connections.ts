@@ -1,0 +1,176 @@
+import type { Backoff } from "@seaworthy/core";
+
+/** One socket of the client, connected to one endpoint. */
+export interface Connection {
+  /** Names the socket in outputs and inputs of the machine. */
+  readonly number: number;
+  readonly endpoint: string;
+  readonly openedAt: number;
+  /** When something last came over it, the handshake included; before that, minus infinity. */
+  heardAt: number;
+  /** The handshake is done and the connection stands. */
+  isUp: boolean;
+  /** Attempts that were sent over it and are not over. */
+  awaiting: number;
+}
+
+/** Why the current connection gave way to another. */
+export type ReplaceReason = "silent" | "lost" | "failed" | "disconnected";
+
+/** What {@link Connections} asks of the machine that owns it. */
+export interface ConnectionActions {
+  open(connection: Connection): void;
+  discard(connection: Connection): void;
+  replaced(from: string, to: string, reason: ReplaceReason): void;
+  /** The connection was given up although replies might still have come over it. */
+  abandoned(connection: Connection): void;
+}
+
+/**
+ * Which server the client talks to: one current connection, which takes all new attempts, and
+ * replaced ones, which are kept only while a reply may still come over them. Endpoints take turns.
+ */
+export class Connections {
+  readonly endpoints: string[] = [];
+  #current: Connection | undefined;
+  readonly #replaced: Connection[] = [];
+  readonly #max: number;
+  readonly #backoff: Backoff;
+  readonly #actions: ConnectionActions;
+  #opened = 0;
+  #turn = -1;
+  #failuresInRow = 0;
+  #rotateAt: number | undefined;
+
+  constructor(max: number, backoff: Backoff, actions: ConnectionActions) {
+    this.#max = max;
+    this.#backoff = backoff;
+    this.#actions = actions;
+  }
+
+  get current(): Connection | undefined {
+    return this.#current;
+  }
+
+  /** How many sockets are open. */
+  get size(): number {
+    return this.#replaced.length + (this.#current === undefined ? 0 : 1);
+  }
+
+  /** When the next endpoint gets its turn, if that has been put off. */
+  get deadline(): number | undefined {
+    return this.#rotateAt;
+  }
+
+  find(number: number): Connection | undefined {
+    if (this.#current?.number === number) return this.#current;
+    return this.#replaced.find((connection) => connection.number === number);
+  }
+
+  /** Adds an endpoint; the first one is connected at once. One that is there already stays as it is. */
+  add(endpoint: string, now: number): void {
+    if (this.endpoints.includes(endpoint)) return;
+    this.endpoints.push(endpoint);
+    if (this.#current === undefined) this.#openNext(now);
+  }
+
+  /** Takes an endpoint out. What was sent over its connection may still be answered. */
+  remove(endpoint: string, now: number): void {
+    const index = this.endpoints.indexOf(endpoint);
+    if (index === -1) return;
+    this.endpoints.splice(index, 1);
+    if (this.#turn >= index) this.#turn -= 1;
+    if (this.#current?.endpoint === endpoint) this.replace("disconnected", now);
+  }
+
+  /** Puts a fresh connection, to the endpoint whose turn it is, in the place of the current one. */
+  replace(reason: ReplaceReason, now: number): void {
+    const old = this.#current;
+    this.#current = undefined;
+    this.#rotateAt = undefined;
+    if (old !== undefined) this.#replaced.push(old);
+    if (this.endpoints.length > 0) {
+      if (this.size >= this.#max) this.#abandonOldest();
+      const fresh = this.#openNext(now);
+      if (old !== undefined) this.#actions.replaced(old.endpoint, fresh.endpoint, reason);
+    }
+    if (old !== undefined) this.#discardIfUseless(old);
+  }
+
+  up(connection: Connection, now: number): void {
+    connection.isUp = true;
+    connection.heardAt = now;
+    if (connection === this.#current) {
+      this.#failuresInRow = 0;
+      this.#rotateAt = undefined;
+    }
+  }
+
+  /** The connection broke. Attempts on it must have been ended before. */
+  down(connection: Connection, now: number): void {
+    connection.isUp = false;
+    if (connection !== this.#current) this.#discardIfUseless(connection);
+    else if (this.endpoints.length > 1) this.replace("lost", now);
+  }
+
+  /**
+   * A try to connect failed. With one endpoint the socket goes on trying by itself; with several
+   * the next gets its turn: at once while there is one that has not been tried, then after a pause.
+   */
+  failed(connection: Connection, now: number): void {
+    if (connection !== this.#current || connection.isUp || this.endpoints.length < 2) return;
+    if (this.#rotateAt !== undefined) return;
+    this.#failuresInRow += 1;
+    if (this.#failuresInRow % this.endpoints.length !== 0) this.replace("failed", now);
+    else this.#rotateAt = now + this.#backoff.delay(this.#failuresInRow / this.endpoints.length);
+  }
+
+  tick(now: number): void {
+    if (this.#rotateAt !== undefined && this.#rotateAt <= now) this.replace("failed", now);
+  }
+
+  /** An attempt on this connection is over. */
+  release(connection: Connection): void {
+    connection.awaiting -= 1;
+    if (connection !== this.#current) this.#discardIfUseless(connection);
+  }
+
+  /** Discards everything. */
+  close(): void {
+    this.endpoints.length = 0;
+    this.#rotateAt = undefined;
+    for (const connection of this.#replaced.splice(0)) this.#actions.discard(connection);
+    if (this.#current !== undefined) this.#actions.discard(this.#current);
+    this.#current = undefined;
+  }
+
+  #openNext(now: number): Connection {
+    this.#turn = (this.#turn + 1) % this.endpoints.length;
+    const connection: Connection = {
+      number: this.#opened++,
+      endpoint: this.endpoints[this.#turn] as string,
+      openedAt: now,
+      heardAt: Number.NEGATIVE_INFINITY,
+      isUp: false,
+      awaiting: 0,
+    };
+    this.#current = connection;
+    this.#actions.open(connection);
+    return connection;
+  }
+
+  #abandonOldest(): void {
+    const oldest = this.#replaced.shift();
+    if (oldest === undefined) return;
+    this.#actions.abandoned(oldest);
+    this.#actions.discard(oldest);
+  }
+
+  #discardIfUseless(connection: Connection): void {
+    if (connection.awaiting > 0 && connection.isUp) return;
+    const index = this.#replaced.indexOf(connection);
+    if (index === -1) return;
+    this.#replaced.splice(index, 1);
+    this.#actions.discard(connection);
+  }
+}

@@ -1,0 +1,79 @@
+import { SeaworthyError } from "@seaworthy/core";
+
+/** How far a request got before it failed. */
+export interface RequestEffort {
+  /** Attempts begun. */
+  readonly attempts: number;
+  /** How many of them were handed to a connection: the server may have run the request so often. */
+  readonly sent: number;
+  /** Endpoints that were tried, in order. */
+  readonly endpoints: readonly string[];
+}
+
+/** Base of the errors that tell how far a request got. */
+abstract class RequestError<Code extends string> extends SeaworthyError<Code> implements RequestEffort {
+  readonly attempts: number;
+  readonly sent: number;
+  readonly endpoints: readonly string[];
+
+  constructor(code: Code, message: string, effort: RequestEffort) {
+    super(code, message, { retryable: true });
+    this.attempts = effort.attempts;
+    this.sent = effort.sent;
+    this.endpoints = effort.endpoints;
+  }
+}
+
+/** No reply came within any of the attempts. Where `sent` is 0 there never was a connection. */
+export class RequestTimeoutError extends RequestError<"ERR_REQUEST_TIMEOUT"> {
+  override name = "RequestTimeoutError";
+
+  constructor(effort: RequestEffort) {
+    super("ERR_REQUEST_TIMEOUT", `no reply after ${describe(effort)}`, effort);
+  }
+}
+
+/** The connection broke under the last attempt, so that its reply cannot come any more. */
+export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
+  override name = "ConnectionLostError";
+
+  constructor(effort: RequestEffort) {
+    super(
+      "ERR_CONNECTION_LOST",
+      `the connection broke under the last attempt, after ${describe(effort)}`,
+      effort,
+    );
+  }
+}
+
+/** With `immediate`: no server was connected when the request was made; it was not sent. */
+export class NotConnectedError extends RequestError<"ERR_NOT_CONNECTED"> {
+  override name = "NotConnectedError";
+
+  constructor(effort: RequestEffort) {
+    super("ERR_NOT_CONNECTED", "no server is connected", effort);
+  }
+}
+
+/** The handler of a Seaworthy server threw; the message is what it said. Trying again is up to the caller. */
+export class RemoteError extends SeaworthyError<"ERR_HANDLER_FAILED"> {
+  override name = "RemoteError";
+
+  constructor(message: string) {
+    super("ERR_HANDLER_FAILED", message);
+  }
+}
+
+/** The request at hand was answered, failed or dropped before. */
+export class AlreadyAnsweredError extends SeaworthyError<"ERR_ALREADY_ANSWERED"> {
+  override name = "AlreadyAnsweredError";
+
+  constructor() {
+    super("ERR_ALREADY_ANSWERED", "this request has been answered, failed or dropped already");
+  }
+}
+
+function describe({ attempts, sent, endpoints }: RequestEffort): string {
+  const tried = endpoints.join(", ") || "no endpoint";
+  return `${attempts} ${attempts === 1 ? "attempt" : "attempts"}, ${sent} of them sent (${tried})`;
+}

@@ -1,0 +1,32 @@
+/**
+ * Requests that end: the guide's Lazy Pirate pattern over zeromq, client and server.
+ *
+ * @module
+ */
+export {
+  AbortedError,
+  type BackoffOptions,
+  BindError,
+  type Body,
+  ClosedError,
+  type CurveOptions,
+  LimitError,
+  SeaworthyError,
+  type SocketSettings,
+} from "@seaworthy/core";
+export { LazyPirateClient, type LazyPirateRequestOptions } from "./client.js";
+export type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
+export type { LazyPirateClientOptions } from "./client-options.js";
+export type { ReplaceReason } from "./connections.js";
+export {
+  AlreadyAnsweredError,
+  ConnectionLostError,
+  NotConnectedError,
+  RemoteError,
+  type RequestEffort,
+  RequestTimeoutError,
+} from "./errors.js";
+export { LazyPirateRequest } from "./request.js";
+export { type LazyPirateHandler, LazyPirateServer, type ServeOptions } from "./server.js";
+export type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";
+export type { LazyPirateServerOptions, ReplyCacheOptions } from "./server-options.js";

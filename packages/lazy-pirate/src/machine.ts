@@ -1,0 +1,63 @@
+/**
+ * The portable half of Lazy Pirate: wire format, machines, and their wiring to any transport. It
+ * imports neither `zeromq` nor `node:*`, and runs in the simulator and in a browser.
+ *
+ * @module
+ */
+export { LazyPirateClientMachine } from "./client-machine.js";
+export type {
+  LazyPirateClientEvent,
+  LazyPirateClientInput,
+  LazyPirateClientOutput,
+  LazyPirateClientStats,
+  RequestFailure,
+} from "./client-messages.js";
+export {
+  type LazyPirateClientOptions,
+  type RequestLimits,
+  type ResolvedClientOptions,
+  resolveClientOptions,
+  resolveLimits,
+} from "./client-options.js";
+export {
+  type LazyPirateClientOwner,
+  type LazyPirateClientSurroundings,
+  type WiredClient,
+  wireClient,
+} from "./client-wiring.js";
+export type { ReplaceReason } from "./connections.js";
+export type { RequestEffort } from "./errors.js";
+export { type RequestAction, type RequestEvent, type RequestState, requestLife } from "./request-life.js";
+export { LazyPirateServerMachine } from "./server-machine.js";
+export type {
+  LazyPirateServerEvent,
+  LazyPirateServerInput,
+  LazyPirateServerOutput,
+  LazyPirateServerStats,
+  Outcome,
+} from "./server-messages.js";
+export {
+  type LazyPirateServerOptions,
+  type ReplyCacheOptions,
+  type ResolvedServerOptions,
+  resolveServerOptions,
+} from "./server-options.js";
+export {
+  type LazyPirateServerOwner,
+  type LazyPirateServerSurroundings,
+  type WiredServer,
+  wireServer,
+} from "./server-wiring.js";
+export {
+  decodeReply,
+  decodeRequest,
+  encodeFailure,
+  encodeReply,
+  encodeRequest,
+  encodeRequestId,
+  type FailureReply,
+  REQUEST_ID_BYTES,
+  type Reply,
+  type Request,
+  type RequestId,
+} from "./wire.js";

@@ -1,0 +1,58 @@
+import { byteLength, Fifo } from "@seaworthy/core";
+import type { Outcome } from "./server-messages.js";
+import type { ReplyCacheOptions } from "./server-options.js";
+
+interface Entry {
+  readonly key: string;
+  readonly outcome: Outcome;
+  readonly bytes: number;
+  readonly expiresAt: number;
+}
+
+/** Outcomes of requests by request id, bounded by count, age and size; the oldest goes first. */
+export class ReplyCache {
+  readonly #bounds: Required<ReplyCacheOptions>;
+  readonly #entries = new Map<string, Entry>();
+  readonly #oldestFirst = new Fifo<Entry>();
+  #bytes = 0;
+
+  constructor(bounds: Required<ReplyCacheOptions>) {
+    this.#bounds = bounds;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** When the oldest entry is too old, or `undefined` if there is none. */
+  get deadline(): number | undefined {
+    return this.#oldestFirst.peek()?.expiresAt;
+  }
+
+  get(key: string): Outcome | undefined {
+    return this.#entries.get(key)?.outcome;
+  }
+
+  /** Keeps an outcome. A key is put once: requests in it are not run again. */
+  put(key: string, outcome: Outcome, now: number): void {
+    const bytes = key.length + (outcome.type === "reply" ? byteLength(outcome.body) : outcome.message.length);
+    if (bytes > this.#bounds.maxBytes) return;
+    const entry = { key, outcome, bytes, expiresAt: now + this.#bounds.maxAgeMs };
+    this.#entries.set(key, entry);
+    this.#bytes += bytes;
+    this.#oldestFirst.push(entry);
+    while (this.#entries.size > this.#bounds.maxEntries || this.#bytes > this.#bounds.maxBytes) this.#evict();
+  }
+
+  /** Forgets what is too old. */
+  expire(now: number): void {
+    while ((this.deadline ?? Number.POSITIVE_INFINITY) <= now) this.#evict();
+  }
+
+  #evict(): void {
+    const entry = this.#oldestFirst.shift();
+    if (entry === undefined) return;
+    this.#entries.delete(entry.key);
+    this.#bytes -= entry.bytes;
+  }
+}

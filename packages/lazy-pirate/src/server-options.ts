@@ -1,0 +1,80 @@
+import {
+  integer,
+  milliseconds,
+  nested,
+  type OptionRule,
+  resolveOptions,
+  type SocketSettings,
+} from "@seaworthy/core";
+
+/** Bounds of the reply cache. What goes beyond them is forgotten, oldest first. */
+export interface ReplyCacheOptions {
+  /** Replies kept. Default 10,000. */
+  maxEntries?: number;
+  /** How long a reply is kept, in ms. Choose longer than your clients retry. Default 60,000. */
+  maxAgeMs?: number;
+  /** Size of all bodies kept, in bytes. Default 64 MiB. */
+  maxBytes?: number;
+}
+
+/** Options of a Lazy Pirate server. */
+export interface LazyPirateServerOptions {
+  /** Requests that may wait for a handler; one more is refused with a `request-refused` event. Default 10,000. */
+  maxQueued?: number;
+  /** Largest body accepted, in bytes over all its frames; a larger one is refused. Default 16 MiB. */
+  maxBodyBytes?: number;
+  /**
+   * Answer a repeated request of our clients instead of running it again. `true` takes the default
+   * bounds. Default false.
+   */
+  replyCache?: boolean | ReplyCacheOptions;
+  /** How long `close()` lets running handlers finish, in ms. Default 1000. */
+  lingerMs?: number;
+  /** Settings of the socket: high-water marks, CURVE keys, pings. */
+  socket?: SocketSettings;
+}
+
+const OWNER = "LazyPirateServer";
+
+const replyCacheRule: OptionRule<boolean | ReplyCacheOptions> = {
+  fallback: false,
+  check: (value) =>
+    typeof value === "boolean"
+      ? undefined
+      : nested({}).check(value) && { kind: "type", expected: "true, false or an object" },
+};
+
+const schema = {
+  maxQueued: integer(10_000),
+  maxBodyBytes: integer(16 * 1024 * 1024),
+  replyCache: replyCacheRule,
+  lingerMs: milliseconds(1000),
+  socket: nested<SocketSettings>({}),
+} as const satisfies Record<string, OptionRule<unknown>>;
+
+const cacheSchema = {
+  maxEntries: integer(10_000),
+  maxAgeMs: milliseconds(60_000, { min: 1 }),
+  maxBytes: integer(64 * 1024 * 1024),
+};
+
+/** Server options with every default filled in; `replyCache` is `undefined` when it is off. */
+export interface ResolvedServerOptions {
+  readonly maxQueued: number;
+  readonly maxBodyBytes: number;
+  readonly replyCache: Required<ReplyCacheOptions> | undefined;
+  readonly lingerMs: number;
+  readonly socket: SocketSettings;
+}
+
+/**
+ * Checks the options of a server and fills in the defaults.
+ *
+ * @throws TypeError or RangeError that names the option at fault
+ */
+export function resolveServerOptions(options: LazyPirateServerOptions = {}): ResolvedServerOptions {
+  const { replyCache, ...rest } = resolveOptions(OWNER, schema, options);
+  if (replyCache === false) return { ...rest, replyCache: undefined };
+  const bounds = replyCache === true ? {} : replyCache;
+  return { ...rest, replyCache: resolveOptions(`${OWNER}: replyCache`, cacheSchema, bounds) };
+}

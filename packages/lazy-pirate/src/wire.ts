@@ -1,0 +1,145 @@
+/**
+ * Lazy Pirate on the wire. A request travels as `[request id][][body…]`: the envelope that REP
+ * sockets and well-behaved ROUTER servers send back unread (28/REQREP), so that many requests can
+ * be in flight on one DEALER socket and each reply finds its own. On a ROUTER the routing ids of
+ * the hops come first.
+ *
+ * The request id has 20 bytes:
+ *
+ * | bytes | meaning                                                          |
+ * |-------|------------------------------------------------------------------|
+ * | 0–1   | `SW`, so that a server can tell it from the routing id of a hop  |
+ * | 2     | version, 1                                                       |
+ * | 3     | kind: 0 request and reply, 1 the server's handler failed         |
+ * | 4–11  | epoch: one life of a client, random                              |
+ * | 12–19 | sequence number within the epoch, most significant byte first    |
+ */
+import {
+  DELIMITER,
+  delimiterIndex,
+  type Frames,
+  frameKey,
+  frameText,
+  type Malformed,
+  malformed,
+  readUint64,
+  textFrame,
+  writeUint64,
+} from "@seaworthy/core";
+
+/** Length of a request id in bytes. */
+export const REQUEST_ID_BYTES = 20;
+
+const MAGIC_0 = 0x53; // S
+const MAGIC_1 = 0x57; // W
+const VERSION = 1;
+const KIND_OFFSET = 3;
+const EPOCH_OFFSET = 4;
+const SEQUENCE_OFFSET = 12;
+const KIND_MESSAGE = 0;
+const KIND_FAILURE = 1;
+
+/** Longest failure message that is sent, in characters: it informs, it is no log. */
+const MAX_FAILURE_TEXT = 1024;
+
+/** Names one request of one client, on all its attempts. */
+export interface RequestId {
+  readonly epoch: bigint;
+  readonly sequence: bigint;
+}
+
+/** A reply as the client reads it. */
+export interface Reply extends RequestId {
+  readonly type: "reply";
+  readonly body: Uint8Array[];
+}
+
+/** The server's handler threw; only our own servers say so, and only to our own clients. */
+export interface FailureReply extends RequestId {
+  readonly type: "failure";
+  readonly message: string;
+}
+
+/** A request as the server reads it. */
+export interface Request {
+  readonly type: "request";
+  /** The way back: all frames before the delimiter. */
+  readonly route: Uint8Array[];
+  /** Key of the request id, if the request came from one of our clients. */
+  readonly key: string | undefined;
+  readonly body: Uint8Array[];
+}
+
+/** The id of a request as a frame. */
+export function encodeRequestId({ epoch, sequence }: RequestId): Uint8Array {
+  const frame = new Uint8Array(REQUEST_ID_BYTES);
+  frame[0] = MAGIC_0;
+  frame[1] = MAGIC_1;
+  frame[2] = VERSION;
+  frame[KIND_OFFSET] = KIND_MESSAGE;
+  writeUint64(frame, EPOCH_OFFSET, epoch);
+  writeUint64(frame, SEQUENCE_OFFSET, sequence);
+  return frame;
+}
+
+/** A request as a DEALER sends it. */
+export function encodeRequest(id: Uint8Array, body: Frames): Frames {
+  return [id, DELIMITER, ...body];
+}
+
+/** What a DEALER received: a reply, the report of a failed handler, or neither. */
+export function decodeReply(frames: Uint8Array[]): Reply | FailureReply | Malformed {
+  const id = frames[0];
+  if (id === undefined || !isRequestId(id)) return malformed("reply without a request id in its envelope");
+  if (frames[1]?.length !== 0) return malformed("reply without an empty frame after the request id");
+  if (frames.length < 3) return malformed("reply without a body");
+  const epoch = readUint64(id, EPOCH_OFFSET);
+  const sequence = readUint64(id, SEQUENCE_OFFSET);
+  const body = frames.slice(2);
+  switch (id[KIND_OFFSET]) {
+    case KIND_MESSAGE:
+      return { type: "reply", epoch, sequence, body };
+    case KIND_FAILURE:
+      return { type: "failure", epoch, sequence, message: frameText(body[0] as Uint8Array) };
+    default:
+      return malformed(`reply of unknown kind ${id[KIND_OFFSET]}`);
+  }
+}
+
+/** What a ROUTER received: a request, from one of our clients or from a REQ of any kind, or neither. */
+export function decodeRequest(frames: Uint8Array[]): Request | Malformed {
+  const end = delimiterIndex(frames, 1);
+  if (end === -1) return malformed("request without an empty frame after its envelope");
+  if (end === frames.length - 1) return malformed("request without a body");
+  const last = frames[end - 1] as Uint8Array;
+  // The routing id, frame 0, is the socket's and never a request id, whatever it looks like.
+  const isOurs = end > 1 && isRequestId(last);
+  if (isOurs && last[KIND_OFFSET] !== KIND_MESSAGE)
+    return malformed(`request of unknown kind ${last[KIND_OFFSET]}`);
+  return {
+    type: "request",
+    route: frames.slice(0, end),
+    key: isOurs ? frameKey(last.subarray(EPOCH_OFFSET)) : undefined,
+    body: frames.slice(end + 1),
+  };
+}
+
+/** A reply as a ROUTER sends it. */
+export function encodeReply(route: Frames, body: Frames): Frames {
+  return [...route, DELIMITER, ...body];
+}
+
+/** The report of a failed handler, or `undefined` where the client would not understand it. */
+export function encodeFailure(route: Frames, message: string): Frames | undefined {
+  const id = route.at(-1);
+  if (id === undefined || route.length < 2 || !isRequestId(id)) return undefined;
+  const failureId = id.slice();
+  failureId[KIND_OFFSET] = KIND_FAILURE;
+  return [...route.slice(0, -1), failureId, DELIMITER, textFrame(message.slice(0, MAX_FAILURE_TEXT))];
+}
+
+function isRequestId(frame: Uint8Array): boolean {
+  return (
+    frame.length === REQUEST_ID_BYTES && frame[0] === MAGIC_0 && frame[1] === MAGIC_1 && frame[2] === VERSION
+  );
+}
