@@ -233,7 +233,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
   #wasSilent({ attemptStartedAt, connection }: Pending): boolean {
     const { current } = this.#connections;
     if (current === undefined || (connection ?? current) !== current) return false;
-    return current.openedAt <= attemptStartedAt && current.heardAt < attemptStartedAt;
+    return current.openedAt <= attemptStartedAt && current.heardAt <= attemptStartedAt;
   }
 
   #step(pending: Pending, event: RequestEvent, reply: { body?: Uint8Array[]; message?: string } = {}): void {

@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { LazyPirateClient, LazyPirateServer } from "../src/index.js";
+import { resolveClientOptions, resolveLimits, resolveServerOptions } from "../src/machine.js";
+
+describe("client options", () => {
+  it("have the guide's defaults", () => {
+    expect(resolveClientOptions()).toMatchObject({ timeoutMs: 2500, attempts: 3, immediate: false });
+  });
+
+  it.each([
+    [{ timeoutMs: 0 }, RangeError, 'LazyPirateClient: option "timeoutMs"'],
+    [{ attempts: 1.5 }, RangeError, 'LazyPirateClient: option "attempts"'],
+    [{ attempts: "3" }, TypeError, 'LazyPirateClient: option "attempts"'],
+    [{ maxConnections: 1 }, RangeError, 'option "maxConnections"'],
+    [{ immediate: 1 }, TypeError, 'option "immediate"'],
+    [{ backoff: 7 }, TypeError, 'option "backoff"'],
+    [{ backoff: { jitter: 2 } }, RangeError, 'LazyPirateClient: backoff: option "jitter"'],
+    [{ socket: { maxQueued: 0 } }, RangeError, 'LazyPirateClient: socket: option "maxQueued"'],
+    [{ socket: { curve: { publicKey: "x" } } }, RangeError, 'curve: option "publicKey"'],
+    [{ retries: 3 }, TypeError, 'there is no option "retries"'],
+  ])("%j is refused by name", (options, kind, message) => {
+    const construct = () => new LazyPirateClient(options as object);
+    expect(construct).toThrow(kind);
+    expect(construct).toThrow(message);
+  });
+});
+
+describe("server options", () => {
+  it.each([
+    [{ maxQueued: 0 }, RangeError, 'LazyPirateServer: option "maxQueued"'],
+    [{ replyCache: 5 }, TypeError, 'LazyPirateServer: option "replyCache"'],
+    [{ replyCache: { maxAgeMs: 0 } }, RangeError, 'LazyPirateServer: replyCache: option "maxAgeMs"'],
+    [{ replyCache: { size: 1 } }, TypeError, 'there is no option "size"'],
+    [{ socket: { sendHighWaterMark: -1 } }, RangeError, 'option "sendHighWaterMark"'],
+  ])("%j is refused by name", (options, kind, message) => {
+    const construct = () => new LazyPirateServer(options as object);
+    expect(construct).toThrow(kind);
+    expect(construct).toThrow(message);
+  });
+
+  it("the reply cache is off by default, and `true` takes its default bounds", () => {
+    expect(resolveServerOptions().replyCache).toBeUndefined();
+    expect(resolveServerOptions({ replyCache: true }).replyCache).toEqual({
+      maxEntries: 10_000,
+      maxAgeMs: 60_000,
+      maxBytes: 64 * 1024 * 1024,
+    });
+    expect(resolveServerOptions({ replyCache: { maxEntries: 5 } }).replyCache).toMatchObject({
+      maxEntries: 5,
+    });
+  });
+});
+
+describe("limits of one request", () => {
+  const client = resolveClientOptions({ timeoutMs: 70, attempts: 7 });
+
+  it("are the client's unless given", () => {
+    expect(resolveLimits(client, {})).toEqual({ timeoutMs: 70, attempts: 7 });
+    expect(resolveLimits(client, { timeoutMs: 5, attempts: 1 })).toEqual({ timeoutMs: 5, attempts: 1 });
+  });
+
+  it("are checked by name", () => {
+    expect(() => resolveLimits(client, { timeoutMs: -1 })).toThrow(
+      'LazyPirateClient.request: option "timeoutMs"',
+    );
+    expect(() => resolveLimits(client, { attempts: 0 })).toThrow(
+      'LazyPirateClient.request: option "attempts"',
+    );
+  });
+});

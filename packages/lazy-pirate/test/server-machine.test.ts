@@ -1,0 +1,222 @@
+import { describe, expect, it } from "vitest";
+import {
+  type LazyPirateServerInput,
+  LazyPirateServerMachine,
+  type LazyPirateServerOptions,
+  type LazyPirateServerOutput,
+  resolveServerOptions,
+} from "../src/machine.js";
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+class ServerDriver {
+  readonly machine: LazyPirateServerMachine;
+  readonly outputs: LazyPirateServerOutput[] = [];
+  now = 0;
+
+  constructor(options: LazyPirateServerOptions = {}) {
+    this.machine = new LazyPirateServerMachine(resolveServerOptions(options));
+  }
+
+  feed(input: LazyPirateServerInput | { type: "stalled"; ms: number }): this {
+    this.machine.handle(input, this.now);
+    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
+      this.outputs.push(output);
+    }
+    return this;
+  }
+
+  /** A request by way of `route`, with the key of one of our clients if given. */
+  request(route: number, key?: string, body: Uint8Array = bytes(route)): this {
+    return this.feed({ type: "request", route: [bytes(route)], key, body: [body] });
+  }
+
+  demand(count: number): this {
+    return this.feed({ type: "demand", count });
+  }
+
+  reply(ticket: number): this {
+    return this.feed({ type: "reply", ticket, body: [bytes(200 + ticket)] });
+  }
+
+  get runs(): number[] {
+    return this.outputs.flatMap((output) => (output.type === "run" ? [output.ticket] : []));
+  }
+
+  /** Answers as `route: first byte of the reply`, or the failure's message. */
+  get answers(): string[] {
+    return this.outputs.flatMap((output) => {
+      if (output.type !== "answer") return [];
+      const { outcome } = output;
+      return [
+        `${output.route[0]?.[0]}: ${outcome.type === "reply" ? outcome.body[0]?.[0] : outcome.message}`,
+      ];
+    });
+  }
+
+  get statuses(): string[] {
+    return this.outputs.flatMap((output) => {
+      if (output.type !== "status") return [];
+      return ["reason" in output.event ? `${output.event.type}:${output.event.reason}` : output.event.type];
+    });
+  }
+}
+
+describe("handlers", () => {
+  it("get requests in order, as many as they ask for", () => {
+    const server = new ServerDriver().request(1).request(2).request(3);
+    expect(server.runs).toEqual([]);
+    expect(server.demand(2).runs).toEqual([1, 2]);
+    expect(server.machine).toMatchObject({ queued: 1, running: 2 });
+    expect(server.demand(2).runs).toEqual([1, 2, 3]);
+    expect(server.request(4).runs).toEqual([1, 2, 3, 4]);
+  });
+
+  it("answer each request by the way it came, in any order", () => {
+    const server = new ServerDriver().demand(2).request(1).request(2).reply(2).reply(1);
+    expect(server.answers).toEqual(["2: 202", "1: 201"]);
+    expect(server.machine.stats).toMatchObject({ requests: 2, run: 2, answered: 2 });
+  });
+
+  it("answer once", () => {
+    const server = new ServerDriver().demand(1).request(1).reply(1).reply(1);
+    server.feed({ type: "fail", ticket: 1, message: "x" }).feed({ type: "drop", ticket: 1 });
+    expect(server.answers).toHaveLength(1);
+    expect(server.machine.stats).toMatchObject({ answered: 1, failed: 0, dropped: 0 });
+  });
+
+  it("that throw are reported", () => {
+    const server = new ServerDriver().demand(1).request(1);
+    server.feed({ type: "fail", ticket: 1, message: "broken" });
+    expect(server.answers).toEqual(["1: broken"]);
+    expect(server.statuses).toEqual(["handler-failed"]);
+    expect(server.machine.stats).toMatchObject({ failed: 1, answered: 0 });
+  });
+
+  it("may drop a request", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(2).request(1, "k");
+    server.feed({ type: "drop", ticket: 1 });
+    expect(server.answers).toEqual([]);
+    expect(server.machine).toMatchObject({ running: 0, stats: { dropped: 1 } });
+    expect(server.request(1, "k").runs).toEqual([1, 2]);
+  });
+});
+
+describe("limits", () => {
+  it("a full queue refuses with an event", () => {
+    const server = new ServerDriver({ maxQueued: 2 }).request(1).request(2).request(3);
+    expect(server.statuses).toEqual(["request-refused:queue-full"]);
+    expect(server.machine).toMatchObject({ queued: 2, stats: { refused: 1 } });
+    expect(server.demand(5).runs).toEqual([1, 2]);
+  });
+
+  it("too large a body is refused with an event", () => {
+    const server = new ServerDriver({ maxBodyBytes: 4 }).demand(2).request(1, undefined, new Uint8Array(4));
+    server.request(2, undefined, new Uint8Array(5));
+    expect(server.statuses).toEqual(["request-refused:body-too-large"]);
+    expect(server.runs).toEqual([1]);
+  });
+});
+
+describe("repeats", () => {
+  it("without the cache run again", () => {
+    const server = new ServerDriver().demand(2).request(1, "k").request(1, "k");
+    expect(server.runs).toEqual([1, 2]);
+  });
+
+  it("with the cache are answered with what was answered before, by the way the repeat came", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "k").reply(1).request(2, "k");
+    expect(server.runs).toEqual([1]);
+    expect(server.answers).toEqual(["1: 201", "2: 201"]);
+    expect(server.statuses).toEqual(["repeat-answered"]);
+    expect(server.machine.stats.repeats).toBe(1);
+  });
+
+  it("of a request that waits or runs join it, and the answer goes the latest way", () => {
+    const server = new ServerDriver({ replyCache: true }).request(1, "k").request(2, "k").demand(9);
+    server.request(3, "k").reply(1);
+    expect(server.runs).toEqual([1]);
+    expect(server.statuses).toEqual(["repeat-joined", "repeat-joined"]);
+    expect(server.answers).toEqual(["3: 201"]);
+  });
+
+  it("of a request whose handler failed get the failure again", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "k");
+    server.feed({ type: "fail", ticket: 1, message: "broken" }).request(2, "k");
+    expect(server.answers).toEqual(["1: broken", "2: broken"]);
+  });
+
+  it("of clients that are not ours are never taken for repeats", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1).reply(1).request(1);
+    expect(server.runs).toEqual([1, 2]);
+    expect(server.machine.cached).toBe(0);
+  });
+
+  it("are answered while the server is closing", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "k").reply(1);
+    server.feed({ type: "close" }).request(2, "k").request(2, "new");
+    expect(server.answers).toEqual(["1: 201", "2: 201"]);
+    expect(server.statuses).toContain("request-refused:closing");
+  });
+});
+
+describe("the reply cache", () => {
+  it("forgets by count, the oldest first", () => {
+    const server = new ServerDriver({ replyCache: { maxEntries: 2 } }).demand(9);
+    for (const [index, key] of ["a", "b", "c"].entries()) server.request(1, key).reply(index + 1);
+    expect(server.machine.cached).toBe(2);
+    expect(server.request(1, "b").runs).toHaveLength(3);
+    expect(server.request(1, "a").runs).toHaveLength(4);
+  });
+
+  it("forgets by age, counted from the answer", () => {
+    const server = new ServerDriver({ replyCache: { maxAgeMs: 100 } }).demand(9).request(1, "a");
+    expect(server.machine.deadline).toBeUndefined();
+    server.now = 50;
+    server.reply(1);
+    expect(server.machine.deadline).toBe(150);
+    server.machine.tick(149);
+    expect(server.machine.cached).toBe(1);
+    server.machine.tick(150);
+    expect(server.machine).toMatchObject({ cached: 0, deadline: undefined });
+    expect(server.request(1, "a").runs).toHaveLength(2);
+  });
+
+  it("forgets by size, and does not keep what alone is too large", () => {
+    const server = new ServerDriver({ replyCache: { maxBytes: 20 } }).demand(9);
+    const reply = (ticket: number, size: number) =>
+      server.feed({ type: "reply", ticket, body: [new Uint8Array(size)] });
+    server.request(1, "a").request(1, "b").request(1, "c").request(1, "d");
+    reply(1, 9);
+    reply(2, 9);
+    expect(server.machine.cached).toBe(2);
+    reply(3, 9);
+    expect(server.machine.cached).toBe(2);
+    reply(4, 20);
+    expect(server.machine.cached).toBe(2);
+    server.request(1, "e").feed({ type: "fail", ticket: 5, message: "x".repeat(19) });
+    expect(server.machine.cached).toBe(1);
+  });
+});
+
+describe("closing", () => {
+  it("refuses what waits and what comes, and lets what runs be answered", () => {
+    const server = new ServerDriver({ replyCache: true })
+      .demand(1)
+      .request(1, "a")
+      .request(2, "b")
+      .request(3);
+    server.feed({ type: "close" }).request(4);
+    expect(server.statuses).toEqual(Array.from({ length: 3 }, () => "request-refused:closing"));
+    expect(server.reply(1).answers).toEqual(["1: 201"]);
+    expect(server.machine).toMatchObject({ queued: 0, running: 0 });
+  });
+});
+
+it("malformed messages and replies that cannot be delivered are counted and reported", () => {
+  const server = new ServerDriver().feed({ type: "malformed", reason: "short" });
+  server.feed({ type: "undeliverable", reason: "peer-unknown" }).feed({ type: "stalled", ms: 500 });
+  expect(server.statuses).toEqual(["message-dropped:short", "reply-undeliverable:peer-unknown"]);
+  expect(server.machine.stats).toMatchObject({ malformed: 1, undeliverable: 1 });
+  server.machine.tick(1);
+});
