@@ -12,8 +12,9 @@ export type SocketType = "dealer" | "router" | "publisher" | "subscriber";
 export interface ConnectionEvent {
   /**
    * - `up`: the handshake is done, messages can flow
-   * - `down`: an established connection is gone
-   * - `failed`: an attempt to connect failed; the socket goes on trying
+   * - `down`: an established connection is gone; what came over it has been handed over before
+   * - `failed`: an attempt to connect failed; the socket goes on trying, but not where the two
+   *   sides speak different security mechanisms
    */
   readonly type: "up" | "down" | "failed";
   /** The endpoint as the socket knows it. */
@@ -70,8 +71,16 @@ export interface SocketSettings {
 /** What a role asks for when it opens a socket. */
 export interface SocketSpec extends SocketSettings {
   readonly type: SocketType;
-  /** Queue messages only on established connections, and drop them with the connection. Default false. */
+  /**
+   * Queue messages only on established connections, and drop them with the connection, in both
+   * directions: also what has arrived and was not read. Default false.
+   */
   readonly immediate?: boolean;
+  /**
+   * Try again when a connection fails or is lost. Default true. With false the socket stays as it
+   * is, so that what is queued for a lost connection is never sent; its owner opens another.
+   */
+  readonly reconnect?: boolean;
   /** Fixed routing id. Default: a fresh one per socket. */
   readonly routingId?: string;
   /** ROUTER: a peer that comes with a routing id in use takes it over. Default false. */
@@ -92,7 +101,7 @@ export interface TransportSocket {
   disconnect(endpoint: string): void;
   /** SUBSCRIBER: receive what begins with `prefix`. */
   subscribe(prefix: Uint8Array): void;
-  /** Sends, in order. False, with nothing sent, when the queue is at `maxQueued`. */
+  /** Sends, in order. False, with nothing sent, when the queue is at `maxQueued` or the socket closes. */
   send(frames: Frames): boolean;
   /** Closes, once; gives what is queued up to `lingerMs` to leave. */
   close(lingerMs: number): Promise<void>;

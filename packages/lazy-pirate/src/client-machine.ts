@@ -68,7 +68,9 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     this.#immediate = options.immediate;
     this.#source = new SequenceSource(epoch);
     this.#backoff = new Backoff(options.backoff, random, "LazyPirateClient: backoff");
-    this.#connections = new Connections(options.maxConnections, this.#backoff, {
+    const { reconnectIntervalMs: initialMs = 100, reconnectMaxIntervalMs: maxMs = 2000 } = options.socket;
+    const reconnection = new Backoff({ initialMs, maxMs }, random, "LazyPirateClient: socket");
+    this.#connections = new Connections(options.maxConnections, reconnection, {
       open: ({ number, endpoint }) => this.#outputs.push({ type: "open", connection: number, endpoint }),
       discard: ({ number }) => this.#outputs.push({ type: "discard", connection: number }),
       abandoned: (connection) => this.#endAttemptsOn(connection),
@@ -192,24 +194,26 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
 
   #heard(number: number): void {
     const connection = this.#connections.find(number);
-    if (connection !== undefined) connection.heardAt = this.#now;
+    if (connection !== undefined) this.#connections.heard(connection, this.#now);
   }
 
-  #connectionChanged(change: "up" | "down" | "connect-failed", number: number): void {
+  #connectionChanged(change: "up" | "down", number: number): void {
     const connection = this.#connections.find(number);
     if (connection === undefined) return;
-    if (change === "connect-failed") return this.#connections.failed(connection, this.#now);
-    const type = change === "up" ? "connection-opened" : "connection-lost";
-    this.#report({ type, at: this.#now, endpoint: connection.endpoint });
-    if (change === "down") {
-      this.#endAttemptsOn(connection);
-      return this.#connections.down(connection, this.#now);
-    }
+    if (change !== "up") return this.#connectionLost(connection);
+    this.#report({ type: "connection-opened", at: this.#now, endpoint: connection.endpoint });
     this.#connections.up(connection, this.#now);
     if (connection !== this.#connections.current) return;
     for (const pending of this.#byCall.values()) {
       if (pending.state === "waiting") this.#step(pending, "connected");
     }
+  }
+
+  #connectionLost(connection: Connection): void {
+    const type = connection.isUp ? "connection-lost" : "connection-failed";
+    this.#report({ type, at: this.#now, endpoint: connection.endpoint });
+    this.#endAttemptsOn(connection);
+    this.#connections.lost(connection, this.#now);
   }
 
   /** No reply can come over this connection any more, so the attempts on it are over. */

@@ -15,7 +15,7 @@ export type LazyPirateClientInput =
     }
   | { readonly type: "abort" | "not-taken"; readonly call: number }
   | { readonly type: "close" }
-  | { readonly type: "up" | "down" | "connect-failed"; readonly connection: number }
+  | { readonly type: "up" | "down"; readonly connection: number }
   | { readonly type: "received"; readonly connection: number; readonly reply: Reply | FailureReply }
   | { readonly type: "malformed"; readonly connection: number; readonly reason: string };
 
@@ -34,12 +34,15 @@ export type RequestFailure = RequestEffort & {
 
 /** Status events of a client; `call` numbers its requests from 1. */
 export type LazyPirateClientEvent =
-  | (StatusEvent & { readonly type: "connection-opened" | "connection-lost"; readonly endpoint: string })
+  | (StatusEvent & {
+      readonly type: "connection-opened" | "connection-lost" | "connection-failed";
+      readonly endpoint: string;
+    })
   | (StatusEvent & {
       readonly type: "connection-replaced";
       readonly from: string;
       readonly to: string;
-      /** `silent`: a whole attempt passed without a word; `failed`: could not connect. */
+      /** `silent`: a whole attempt passed without a word; `failed`: it could not be made. */
       readonly reason: ReplaceReason;
     })
   | (StatusEvent & {

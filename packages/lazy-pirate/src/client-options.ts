@@ -34,7 +34,7 @@ export interface LazyPirateClientOptions {
   maxConnections?: number;
   /** How long `close()` lets requests in flight finish, in ms. Default 1000. */
   lingerMs?: number;
-  /** Settings of the sockets: high-water marks, CURVE keys, reconnection, pings. */
+  /** Settings of the sockets: high-water marks, CURVE keys, pauses before a reconnection, pings. */
   socket?: SocketSettings;
 }
 

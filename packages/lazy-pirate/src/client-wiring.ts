@@ -45,9 +45,8 @@ export function wireClient(
   const closings = new Set<Promise<void>>();
 
   function open(connection: number, endpoint: string): void {
-    // `immediate`: what waits in ZeroMQ is dropped with its connection instead of running later.
     const opened = transport.open(
-      { ...socket, type: "dealer", immediate: true },
+      { ...socket, type: "dealer", reconnect: false },
       {
         message(frames) {
           const reply = decodeReply(frames);
@@ -55,7 +54,7 @@ export function wireClient(
           else host.feed({ type: "received", connection, reply });
         },
         connection({ type }) {
-          host.feed({ type: type === "failed" ? "connect-failed" : type, connection });
+          host.feed({ type: type === "up" ? "up" : "down", connection });
         },
       },
     );

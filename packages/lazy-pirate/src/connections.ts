@@ -1,6 +1,9 @@
 import type { Backoff } from "@seaworthy/core";
 
-/** One socket of the client, connected to one endpoint. */
+/**
+ * One socket of the client, connected once to one endpoint. A lost connection is not taken up again
+ * by the same socket, because that would send what was queued behind the dead server.
+ */
 export interface Connection {
   /** Names the socket in outputs and inputs of the machine. */
   readonly number: number;
@@ -40,7 +43,7 @@ export class Connections {
   #opened = 0;
   #turn = -1;
   #failuresInRow = 0;
-  #rotateAt: number | undefined;
+  #reopenAt: number | undefined;
 
   constructor(max: number, backoff: Backoff, actions: ConnectionActions) {
     this.#max = max;
@@ -57,9 +60,9 @@ export class Connections {
     return this.#replaced.length + (this.#current === undefined ? 0 : 1);
   }
 
-  /** When the next endpoint gets its turn, if that has been put off. */
+  /** When a connection is opened again, if that has been put off. */
   get deadline(): number | undefined {
-    return this.#rotateAt;
+    return this.#reopenAt;
   }
 
   find(number: number): Connection | undefined {
@@ -71,7 +74,9 @@ export class Connections {
   add(endpoint: string, now: number): void {
     if (this.endpoints.includes(endpoint)) return;
     this.endpoints.push(endpoint);
-    if (this.#current === undefined) this.#openNext(now);
+    if (this.#current !== undefined) return;
+    this.#reopenAt = undefined;
+    this.#openNext(now);
   }
 
   /** Takes an endpoint out. What was sent over its connection may still be answered. */
@@ -80,6 +85,7 @@ export class Connections {
     if (index === -1) return;
     this.endpoints.splice(index, 1);
     if (this.#turn >= index) this.#turn -= 1;
+    if (this.endpoints.length === 0) this.#reopenAt = undefined;
     if (this.#current?.endpoint === endpoint) this.replace("disconnected", now);
   }
 
@@ -87,7 +93,7 @@ export class Connections {
   replace(reason: ReplaceReason, now: number): void {
     const old = this.#current;
     this.#current = undefined;
-    this.#rotateAt = undefined;
+    this.#reopenAt = undefined;
     if (old !== undefined) this.#replaced.push(old);
     if (this.endpoints.length > 0) {
       if (this.size >= this.#max) this.#abandonOldest();
@@ -100,33 +106,35 @@ export class Connections {
   up(connection: Connection, now: number): void {
     connection.isUp = true;
     connection.heardAt = now;
-    if (connection === this.#current) {
-      this.#failuresInRow = 0;
-      this.#rotateAt = undefined;
-    }
   }
 
-  /** The connection broke. Attempts on it must have been ended before. */
-  down(connection: Connection, now: number): void {
-    connection.isUp = false;
-    if (connection !== this.#current) this.#discardIfUseless(connection);
-    else if (this.endpoints.length > 1) this.replace("lost", now);
+  /** A message came over the connection: its server lives, and the next failure is a first one. */
+  heard(connection: Connection, now: number): void {
+    connection.heardAt = now;
+    if (connection === this.#current) this.#failuresInRow = 0;
   }
 
   /**
-   * A try to connect failed. With one endpoint the socket goes on trying by itself; with several
-   * the next gets its turn: at once while there is one that has not been tried, then after a pause.
+   * The connection broke, or could not be made. Attempts on it must have been ended before. The
+   * next endpoint gets its turn: at once while there is one that has not failed, then after a pause.
    */
-  failed(connection: Connection, now: number): void {
-    if (connection !== this.#current || connection.isUp || this.endpoints.length < 2) return;
-    if (this.#rotateAt !== undefined) return;
+  lost(connection: Connection, now: number): void {
+    const reason = connection.isUp ? "lost" : "failed";
+    const isLongLived = connection.isUp && now - connection.heardAt >= this.#backoff.maxMs;
+    connection.isUp = false;
+    if (connection !== this.#current) return this.#discardIfUseless(connection);
+    if (isLongLived) this.#failuresInRow = 0;
     this.#failuresInRow += 1;
-    if (this.#failuresInRow % this.endpoints.length !== 0) this.replace("failed", now);
-    else this.#rotateAt = now + this.#backoff.delay(this.#failuresInRow / this.endpoints.length);
+    if (this.#failuresInRow % this.endpoints.length !== 0) return this.replace(reason, now);
+    this.#current = undefined;
+    this.#actions.discard(connection);
+    this.#reopenAt = now + this.#backoff.delay(this.#failuresInRow / this.endpoints.length);
   }
 
   tick(now: number): void {
-    if (this.#rotateAt !== undefined && this.#rotateAt <= now) this.replace("failed", now);
+    if (this.#reopenAt === undefined || this.#reopenAt > now) return;
+    this.#reopenAt = undefined;
+    this.#openNext(now);
   }
 
   /** An attempt on this connection is over. */
@@ -138,7 +146,7 @@ export class Connections {
   /** Discards everything. */
   close(): void {
     this.endpoints.length = 0;
-    this.#rotateAt = undefined;
+    this.#reopenAt = undefined;
     for (const connection of this.#replaced.splice(0)) this.#actions.discard(connection);
     if (this.#current !== undefined) this.#actions.discard(this.#current);
     this.#current = undefined;
