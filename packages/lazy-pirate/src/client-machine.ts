@@ -140,9 +140,9 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     this.#now = now;
     this.#connections.tick(now);
     for (let call = this.#timers.takeDue(now); call !== undefined; call = this.#timers.takeDue(now)) {
-      const pending = this.#byCall.get(call);
-      if (pending?.state === "backing-off") this.#step(pending, "pause-over");
-      else if (pending !== undefined) this.#timedOut(pending);
+      const pending = this.#byCall.get(call) as Pending;
+      if (pending.state === "backing-off") this.#step(pending, "pause-over");
+      else this.#timedOut(pending);
     }
   }
 
@@ -219,25 +219,20 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
   /** No reply can come over this connection any more, so the attempts on it are over. */
   #endAttemptsOn(connection: Connection): void {
     for (const pending of this.#byCall.values()) {
-      if (pending.connection !== connection) continue;
+      if (pending.connection !== undefined && pending.connection !== connection) continue;
       this.#step(pending, this.#isLastAttempt(pending) ? "last-connection-lost" : "connection-lost");
     }
   }
 
   #timedOut(pending: Pending): void {
-    if (this.#wasSilent(pending)) this.#connections.replace("silent", this.#now);
+    const { current } = this.#connections;
+    if (current !== undefined && wasSilent(current, pending))
+      this.#connections.replace(current, "silent", this.#now);
     this.#step(pending, this.#isLastAttempt(pending) ? "exhausted" : "timed-out");
   }
 
   #isLastAttempt(pending: Pending): boolean {
     return pending.attempts >= pending.maxAttempts;
-  }
-
-  /** Not a word came over the current connection in the whole attempt: it may be half open. */
-  #wasSilent({ attemptStartedAt, connection }: Pending): boolean {
-    const { current } = this.#connections;
-    if (current === undefined || (connection ?? current) !== current) return false;
-    return current.openedAt <= attemptStartedAt && current.heardAt <= attemptStartedAt;
   }
 
   #step(pending: Pending, event: RequestEvent, reply: { body?: Uint8Array[]; message?: string } = {}): void {
@@ -313,6 +308,13 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
   #report(event: LazyPirateClientEvent): void {
     this.#outputs.push({ type: "status", event });
   }
+}
+
+/** Not a word came over the current connection in the whole of this attempt: it may be half open. */
+function wasSilent(current: Connection, { attemptStartedAt, connection = current }: Pending): boolean {
+  return (
+    connection === current && current.openedAt <= attemptStartedAt && current.heardAt <= attemptStartedAt
+  );
 }
 
 /** The endpoints of a request in the order of its attempts; one that stays the same is noted once. */

@@ -86,21 +86,19 @@ export class Connections {
     this.endpoints.splice(index, 1);
     if (this.#turn >= index) this.#turn -= 1;
     if (this.endpoints.length === 0) this.#reopenAt = undefined;
-    if (this.#current?.endpoint === endpoint) this.replace("disconnected", now);
+    if (this.#current?.endpoint === endpoint) this.replace(this.#current, "disconnected", now);
   }
 
   /** Puts a fresh connection, to the endpoint whose turn it is, in the place of the current one. */
-  replace(reason: ReplaceReason, now: number): void {
-    const old = this.#current;
+  replace(old: Connection, reason: ReplaceReason, now: number): void {
     this.#current = undefined;
-    this.#reopenAt = undefined;
-    if (old !== undefined) this.#replaced.push(old);
+    this.#replaced.push(old);
     if (this.endpoints.length > 0) {
       if (this.size >= this.#max) this.#abandonOldest();
       const fresh = this.#openNext(now);
-      if (old !== undefined) this.#actions.replaced(old.endpoint, fresh.endpoint, reason);
+      this.#actions.replaced(old.endpoint, fresh.endpoint, reason);
     }
-    if (old !== undefined) this.#discardIfUseless(old);
+    this.#discardIfUseless(old);
   }
 
   up(connection: Connection, now: number): void {
@@ -125,7 +123,7 @@ export class Connections {
     if (connection !== this.#current) return this.#discardIfUseless(connection);
     if (isLongLived) this.#failuresInRow = 0;
     this.#failuresInRow += 1;
-    if (this.#failuresInRow % this.endpoints.length !== 0) return this.replace(reason, now);
+    if (this.#failuresInRow % this.endpoints.length !== 0) return this.replace(connection, reason, now);
     this.#current = undefined;
     this.#actions.discard(connection);
     this.#reopenAt = now + this.#backoff.delay(this.#failuresInRow / this.endpoints.length);
@@ -168,8 +166,7 @@ export class Connections {
   }
 
   #abandonOldest(): void {
-    const oldest = this.#replaced.shift();
-    if (oldest === undefined) return;
+    const oldest = this.#replaced.shift() as Connection;
     this.#actions.abandoned(oldest);
     this.#actions.discard(oldest);
   }

@@ -1,0 +1,336 @@
+import {
+  BindError,
+  type ConnectionEvent,
+  Fifo,
+  type Frames,
+  framesEqual,
+  type SocketHandlers,
+  type TransportSocket,
+  textFrame,
+} from "@seaworthy/core";
+import type { End } from "./connection.js";
+import { Link } from "./link.js";
+import type { Network } from "./network.js";
+import type { SimulatedNode } from "./node.js";
+import { Pipe } from "./pipe.js";
+import type { NodeProcess } from "./process.js";
+import type { ResolvedSpec } from "./settings.js";
+
+interface Notice {
+  readonly event: ConnectionEvent;
+  /** The pipe of the connection that is gone. */
+  readonly pipe: Pipe | undefined;
+}
+
+/** What all simulated sockets have in common: pipes, connections, fair-queued reading, closing. */
+export abstract class SimulatedSocket implements TransportSocket {
+  readonly node: SimulatedNode;
+  readonly process: NodeProcess;
+  readonly settings: ResolvedSpec;
+  /** Routing id that it tells its peers; none if they are to make one up. */
+  readonly routingId: Uint8Array | undefined;
+  /** All pipes, in the order in which they came. */
+  protected readonly pipes: Pipe[] = [];
+  protected readonly network: Network;
+  readonly #handlers: SocketHandlers;
+  readonly #readable = new Fifo<Pipe>();
+  readonly #links = new Map<string, Link>();
+  readonly #addresses: string[] = [];
+  /** Connection events that wait for their turn. */
+  readonly #notices = new Fifo<Notice>();
+  #isReading = false;
+  #sentInTurn = 0;
+  #turn = -1;
+  #noticeAt = 0;
+  #isClosing = false;
+  #isClosed = false;
+  #closed: Promise<void> | undefined;
+  #resolveClosed: (() => void) | undefined;
+
+  constructor(
+    node: SimulatedNode,
+    process: NodeProcess,
+    network: Network,
+    spec: ResolvedSpec,
+    handlers: SocketHandlers,
+  ) {
+    this.node = node;
+    this.process = process;
+    this.network = network;
+    this.settings = spec;
+    this.#handlers = handlers;
+    this.routingId = spec.routingId === undefined ? undefined : textFrame(spec.routingId);
+    process.sockets.add(this);
+  }
+
+  bind(endpoint: string): string {
+    this.#assertOpen(endpoint);
+    const address = this.network.listen(this.node, endpoint, this);
+    this.#addresses.push(address);
+    return address;
+  }
+
+  connect(endpoint: string): void {
+    if (this.#isClosing || this.#links.has(endpoint)) return;
+    const link = new Link(this.network, this, endpoint, this.settings.immediate ? undefined : new Pipe());
+    this.#links.set(endpoint, link);
+    if (link.pipe !== undefined) this.addPipe(link.pipe);
+    link.attempt();
+  }
+
+  disconnect(endpoint: string): void {
+    const link = this.#links.get(endpoint);
+    if (link === undefined) return;
+    this.#links.delete(endpoint);
+    const pipe = link.currentPipe;
+    link.stop();
+    if (pipe !== undefined) this.removePipe(pipe);
+  }
+
+  subscribe(_prefix: Uint8Array): void {}
+
+  send(frames: Frames): boolean {
+    if (this.#isClosing) return false;
+    // The real driver has one message in hand, and hands on the others only when the current turn of
+    // the event loop is over.
+    const { turn } = this.network.loop;
+    if (turn !== this.#turn) {
+      this.#turn = turn;
+      this.#sentInTurn = 0;
+    }
+    if (this.waiting + this.#sentInTurn > this.settings.maxQueued) {
+      this.network.log.record(this.network.loop.now, "drops", this.node, ["queue full"], frames);
+      return false;
+    }
+    this.network.log.record(this.network.loop.now, "sends", this.node, undefined, frames);
+    const before = this.waiting;
+    this.route(frames);
+    if (this.waiting === before) this.#sentInTurn += 1;
+    return true;
+  }
+
+  close(lingerMs: number): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    this.#closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.#isClosing = true;
+    this.#forgetReceived();
+    for (const address of this.#addresses) this.network.unlisten(this.node, address);
+    const { loop } = this.network;
+    if (lingerMs > 0 && this.#hasUnsent())
+      loop.at(loop.now + lingerMs, () => this.process.io(() => this.#finish()));
+    else this.#finish();
+    return this.#closed;
+  }
+
+  /** The process is killed: its kernel closes what was open. */
+  kill(): void {
+    this.#isClosing = true;
+    for (const address of this.#addresses) this.network.unlisten(this.node, address);
+    this.#resolveClosed = undefined;
+    this.#finish();
+  }
+
+  /** True while a message from this peer fits in front of the high-water mark. */
+  hasReceiveRoom(pipe: Pipe): boolean {
+    return !pipe.isIgnored && pipe.in.length < this.settings.receiveHighWaterMark;
+  }
+
+  /** The I/O thread has read a message. */
+  deliver(pipe: Pipe, frames: Frames): void {
+    if (this.#isClosing) return;
+    if (frames.some((frame) => frame.length > this.settings.maxFrameBytes)) {
+      pipe.end?.abort("message too large");
+      return;
+    }
+    pipe.in.push(frames);
+    this.process.unread += 1;
+    if (pipe.in.length === 1) this.#readable.push(pipe);
+    if (this.#isReading) return;
+    this.#isReading = true;
+    this.process.dispatch(this.#read);
+  }
+
+  /** A peer has subscribed. */
+  subscribed(_pipe: Pipe, _prefix: Uint8Array): void {}
+
+  /** A connection is up. */
+  attach(end: End): void {
+    const pipe = end.link?.pipe ?? new Pipe();
+    end.pipe = pipe;
+    pipe.end = end;
+    if (end.link?.pipe === undefined) this.addPipe(pipe);
+    this.connected(end, pipe);
+    this.#event({ type: "up", endpoint: end.endpoint });
+    end.flush();
+  }
+
+  /** A connection is gone, or an attempt to have one has failed. */
+  detach(end: End, pipe: Pipe | undefined, wasUp: boolean, reason: string): void {
+    const { link } = end;
+    if (pipe !== undefined && link?.pipe === undefined) this.removePipe(pipe);
+    // An `immediate` socket loses what it has not read, too.
+    if (pipe !== undefined && link !== undefined && link.pipe === undefined) this.#forgetUnread(pipe);
+    if (wasUp) this.#event({ type: "down", endpoint: end.endpoint }, pipe);
+    if (link === undefined) return;
+    if (wasUp) link.retry();
+    else link.failed(reason);
+  }
+
+  connectionFailed(endpoint: string, reason: string): void {
+    this.#event({ type: "failed", endpoint, reason });
+  }
+
+  /** A pipe has sent something: what waits in front of the pipes may go on, and a closing socket may end. */
+  roomMade(): void {
+    if (this.waiting > 0) this.pump();
+    if (this.#isClosing && !this.#hasUnsent()) this.#finish();
+  }
+
+  /** Messages that wait in front of all pipes. */
+  protected get waiting(): number {
+    return 0;
+  }
+
+  /** Finds a way for a message, now or later. */
+  protected abstract route(frames: Frames): void;
+
+  /** Sends what waits in front of the pipes. */
+  protected pump(): void {}
+
+  /** Forgets what waits in front of the pipes. */
+  protected forgetWaiting(): void {}
+
+  protected addPipe(pipe: Pipe): void {
+    this.pipes.push(pipe);
+    this.pump();
+  }
+
+  protected removePipe(pipe: Pipe): void {
+    const index = this.pipes.indexOf(pipe);
+    if (index !== -1) this.pipes.splice(index, 1);
+    if (pipe.out.length > 0) this.dropped("connection gone", pipe.out.length);
+    pipe.out.clear();
+  }
+
+  /** What a socket type does when a connection is up, before anything flows. */
+  protected connected(_end: End, _pipe: Pipe): void {}
+
+  /** What the owner gets to see of a message. */
+  protected received(_pipe: Pipe, frames: Frames): Uint8Array[] {
+    return frames.slice();
+  }
+
+  /** Reads and writes no more on a pipe, although its connection stays up. */
+  protected ignore(pipe: Pipe): void {
+    pipe.isIgnored = true;
+    this.#forgetUnread(pipe);
+    pipe.out.clear();
+  }
+
+  protected hasSendRoom(pipe: Pipe): boolean {
+    return pipe.out.length < this.settings.sendHighWaterMark;
+  }
+
+  /** Hands a message to a pipe that has room. */
+  protected write(pipe: Pipe, frames: Frames): void {
+    if (pipe.end?.isClear === true) pipe.end.outbound.transmit({ type: "data", frames });
+    else pipe.out.push(frames);
+  }
+
+  protected dropped(reason: string, count: number, frames?: Frames): void {
+    this.network.log.record(this.network.loop.now, "drops", this.node, [reason, count], frames);
+  }
+
+  /** Tells the owner of a message that was not sent. */
+  protected refuse(frames: Frames, reason: "peer-unknown" | "peer-full"): void {
+    this.process.post(() => {
+      if (this.#isClosing) return;
+      this.network.log.record(this.network.loop.now, "is refused", this.node, [reason], frames);
+      this.#handlers.refused?.(frames, reason);
+    });
+  }
+
+  readonly #read = (): void => {
+    this.#isReading = false;
+    let pipe = this.#readable.shift();
+    while (pipe?.in.length === 0) pipe = this.#readable.shift();
+    const frames = pipe?.in.shift();
+    if (pipe === undefined || frames === undefined) return;
+    this.process.unread -= 1;
+    if (pipe.in.length > 0) this.#readable.push(pipe);
+    if (this.#readable.length > 0) {
+      this.#isReading = true;
+      this.process.post(this.#read);
+    }
+    if (pipe.end?.inbound.hasUnread === true) pipe.end.inbound.pull();
+    const message = this.received(pipe, frames);
+    this.network.log.record(this.network.loop.now, "gets", this.node, undefined, message);
+    this.#handlers.message(message);
+    if (this.#notices.length > 0) this.process.post(this.#notify);
+  };
+
+  #event(event: ConnectionEvent, pipe?: Pipe): void {
+    const { loop } = this.network;
+    const notify = (): void => {
+      this.#notices.push({ event, pipe });
+      this.#notify();
+    };
+    // ZeroMQ's monitor is a socket of its own: events keep their order among each other, but a
+    // message may overtake them.
+    this.#noticeAt = Math.max(this.#noticeAt, loop.now + this.network.noticeDelay());
+    if (this.#noticeAt <= loop.now) this.process.dispatch(notify);
+    else loop.at(this.#noticeAt, () => this.process.dispatch(notify));
+  }
+
+  /** Tells the owner of connections; of the end of one only when all that came over it is read. */
+  readonly #notify = (): void => {
+    for (let notice = this.#notices.peek(); notice !== undefined; notice = this.#notices.peek()) {
+      const { event, pipe } = notice;
+      if (this.#isClosing || (event.type === "down" && pipe !== undefined && pipe.in.length > 0)) return;
+      this.#notices.shift();
+      const verb = event.type === "failed" ? "fails" : event.type === "up" ? "is up" : "is down";
+      const { endpoint, reason } = event;
+      const parts = reason === undefined ? [endpoint] : [endpoint, reason];
+      this.network.log.record(this.network.loop.now, verb, this.node, parts);
+      this.#handlers.connection?.(event);
+    }
+  };
+
+  #forgetUnread(pipe: Pipe): void {
+    if (pipe.in.length > 0) this.dropped("unread", pipe.in.length);
+    this.process.unread -= pipe.in.length;
+    pipe.in.clear();
+  }
+
+  #hasUnsent(): boolean {
+    return this.waiting > 0 || this.pipes.some((pipe) => pipe.out.length > 0);
+  }
+
+  #forgetReceived(): void {
+    for (let pipe = this.#readable.shift(); pipe !== undefined; pipe = this.#readable.shift()) {
+      this.process.unread -= pipe.in.length;
+      pipe.in.clear();
+    }
+  }
+
+  #finish(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.forgetWaiting();
+    for (const link of this.#links.values()) link.stop();
+    for (const end of [...this.process.ends]) if (end.socket === this) end.close();
+    this.process.sockets.delete(this);
+    this.#resolveClosed?.();
+  }
+
+  #assertOpen(endpoint: string): void {
+    if (this.#isClosing) throw new BindError(endpoint, new Error("the socket is closed"));
+  }
+}
+
+/** True if `message` begins with `prefix`. */
+export function beginsWith(message: Uint8Array, prefix: Uint8Array): boolean {
+  return framesEqual(message.subarray(0, prefix.length), prefix);
+}
