@@ -50,7 +50,9 @@ export class Backoff {
 
   /** The pause after the given failure, counted from 1, in ms. */
   delay(failure: number): number {
-    const full = Math.min(this.#initialMs * this.#factor ** (failure - 1), this.maxMs);
+    // Growth must stay finite: an initial pause of 0 times infinity would be no number at all.
+    const growth = Math.min(this.#factor ** (failure - 1), Number.MAX_VALUE);
+    const full = Math.min(this.#initialMs * growth, this.maxMs);
     return full * (1 - this.#jitter * this.#random());
   }
 

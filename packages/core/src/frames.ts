@@ -5,7 +5,8 @@ export type Frames = readonly Uint8Array[];
 export type Body = string | Uint8Array | readonly (string | Uint8Array)[];
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A leading U+FEFF belongs to the text: without this it would be taken for a mark and dropped.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The empty frame that separates an envelope from what it carries (28/REQREP). Shared: never write to it. */
 export const DELIMITER: Uint8Array = new Uint8Array(0);
@@ -66,7 +67,8 @@ export function bodyFrames(body: Body): Uint8Array[] {
   if (!Array.isArray(body))
     throw new TypeError(`a body must be a string, a Uint8Array or an array of them, got ${kindOf(body)}`);
   if (body.length === 0) throw new TypeError("a body must have at least one frame, got an empty array");
-  return body.map(bodyFrame);
+  // Not map(), which passes over the holes of a sparse array and leaves them in its result.
+  return Array.from(body, bodyFrame);
 }
 
 function bodyFrame(part: unknown): Uint8Array {

@@ -7,13 +7,15 @@ export interface MachineHostOptions<Output> {
   scheduler: Scheduler;
   /** Does what an output says. It may call {@link MachineHost.feed}; the input waits its turn. */
   perform(output: Output): void;
-  /** True while messages have arrived that the machine has not been given yet. */
+  /** True while messages that have arrived are still coming in: see `Transport.backlog`. */
   backlog?: () => boolean;
   /** A timer that fires later than this, in ms, means that the process stood still. Default 100. */
   stallMs?: number;
 }
 
 const DEFAULT_STALL_MS = 100;
+/** A timer that fires later than this, in ms, may have kept messages waiting as well. */
+const BUSY_MS = 5;
 /** Time to read what arrived during a stall, per round and in all, in ms. */
 const DRAIN_ROUND_MS = 20;
 const DRAIN_MAX_MS = 1000;
@@ -22,6 +24,8 @@ const DRAIN_MAX_MS = 1000;
  * Runs one machine: feeds it inputs, performs its outputs, and wakes it at its deadline with one
  * timer. When that timer fires late the process has stood still, and deadlines are not judged
  * until what arrived meanwhile has been read; then the machine is told by a `stalled` input.
+ * A timer that fires a little late lets messages that wait be read for one turn of the event loop
+ * before deadlines are judged.
  */
 export class MachineHost<Input, Output> {
   readonly #machine: Machine<Input, Output>;
@@ -31,7 +35,8 @@ export class MachineHost<Input, Output> {
   readonly #stallMs: number;
   #cancelTimer: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  #stalledSince: number | undefined;
+  /** Deadlines wait until what has arrived is read. */
+  #draining = false;
   #busy = false;
   #stopped = false;
 
@@ -48,7 +53,12 @@ export class MachineHost<Input, Output> {
     return this.#scheduler.now();
   }
 
-  /** Gives the machine an input and performs what follows from it. No effect once stopped. */
+  /**
+   * Gives the machine an input and performs what follows from it. No effect once stopped.
+   *
+   * @throws what the machine threw, or the first error of {@link MachineHostOptions.perform}, after
+   * all outputs were performed
+   */
   feed(input: Input): void {
     if (this.#stopped) return;
     this.#machine.handle(input, this.#scheduler.now());
@@ -67,55 +77,73 @@ export class MachineHost<Input, Output> {
     // loop that is already running, after those that are still in line.
     if (this.#busy) return;
     this.#busy = true;
+    const failures: unknown[] = [];
     try {
-      let output = this.#machine.take();
-      while (output !== undefined) {
-        this.#perform(output);
-        output = this.#machine.take();
+      for (let output = this.#machine.take(); output !== undefined; output = this.#machine.take()) {
+        try {
+          this.#perform(output);
+        } catch (error) {
+          failures.push(error);
+        }
       }
     } finally {
       this.#busy = false;
+      this.#arm(this.#machine.deadline);
     }
-    this.#arm(this.#machine.deadline);
+    // Only now: one output that fails must cost neither those behind it nor the timer.
+    if (failures.length > 0) throw failures[0];
   }
 
   /** One timer serves all: it is set anew only for an earlier time, and a vain wake-up re-arms. */
   #arm(at: number | undefined): void {
-    if (this.#stopped || at === undefined || at >= this.#timerAt || this.#stalledSince !== undefined) return;
+    if (this.#stopped || at === undefined || at >= this.#timerAt || this.#draining) return;
     this.#cancelTimer?.();
     this.#timerAt = at;
-    this.#cancelTimer = this.#scheduler.schedule(at, () => this.#wake());
+    // A deadline that was already past when it was set is no sign of a stall.
+    const expectedAt = Math.max(at, this.#scheduler.now());
+    this.#cancelTimer = this.#scheduler.schedule(at, () => this.#wake(expectedAt));
   }
 
-  #wake(): void {
+  #wake(expectedAt: number, hasRead = false): void {
+    const now = this.#scheduler.now();
+    const lateMs = now - expectedAt;
+    if (lateMs > this.#stallMs) {
+      this.#backlog(); // What came in before the stall does not count as coming in after it.
+      this.#drain(expectedAt, now, now + DRAIN_ROUND_MS);
+    } else if (lateMs > BUSY_MS && !hasRead) this.#pause(now, () => this.#wake(now, true));
+    else this.#judge();
+  }
+
+  #isDue(now: number): boolean {
+    const due = this.#machine.deadline;
+    return due !== undefined && due <= now;
+  }
+
+  #judge(): void {
     this.#cancelTimer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
-    const due = this.#machine.deadline;
+    this.#draining = false;
     const now = this.#scheduler.now();
-    if (due !== undefined && due <= now) {
-      if (now - due > this.#stallMs) {
-        this.#stalledSince = due;
-        this.#drain(now, now + DRAIN_ROUND_MS);
-        return;
-      }
-      this.#machine.tick(now);
-    }
+    if (this.#isDue(now)) this.#machine.tick(now);
     this.#flush();
   }
 
-  #drain(startedAt: number, until: number): void {
-    this.#cancelTimer = this.#scheduler.schedule(until, () => {
-      this.#cancelTimer = undefined;
+  /** Judges nothing until `until`, so that sockets are read meanwhile. */
+  #pause(until: number, then: () => void): void {
+    this.#draining = true;
+    this.#cancelTimer = this.#scheduler.schedule(until, then);
+  }
+
+  #drain(stalledSince: number, startedAt: number, until: number): void {
+    this.#pause(until, () => {
       const now = this.#scheduler.now();
-      if (this.#backlog() && now - startedAt < DRAIN_MAX_MS) {
-        this.#drain(startedAt, now + DRAIN_ROUND_MS);
+      const hasStalledAgain = now - until > this.#stallMs;
+      if (hasStalledAgain || (this.#backlog() && now - startedAt < DRAIN_MAX_MS)) {
+        this.#drain(stalledSince, hasStalledAgain ? now : startedAt, now + DRAIN_ROUND_MS);
         return;
       }
-      const ms = now - (this.#stalledSince ?? now);
-      this.#stalledSince = undefined;
-      this.#machine.handle({ type: "stalled", ms }, now);
-      this.#machine.tick(now);
-      this.#flush();
+      this.#machine.handle({ type: "stalled", ms: now - stalledSince }, now);
+      this.#judge();
     });
   }
 }

@@ -39,7 +39,7 @@ function numeric(noun: string, fallback: number, bounds: Bounds, whole: boolean)
     fallback,
     check(value) {
       if (typeof value !== "number" || Number.isNaN(value)) return { kind: "type", expected };
-      if (value < min || value > max || (whole && !Number.isInteger(value))) {
+      if (!Number.isFinite(value) || value < min || value > max || (whole && !Number.isInteger(value))) {
         return { kind: "range", expected };
       }
       return undefined;
@@ -62,7 +62,7 @@ export function integer(fallback: number, bounds: Bounds = {}): OptionRule<numbe
 
 /** Any finite number within bounds. */
 export function number(fallback: number, bounds: Bounds = {}): OptionRule<number> {
-  return numeric("a number", fallback, { max: Number.MAX_VALUE, ...bounds }, false);
+  return numeric("a finite number", fallback, bounds, false);
 }
 
 /** A share from 0 to 1. */

@@ -153,7 +153,7 @@ export class TransitionTable<
     const faults: string[] = [];
     for (const [state, row] of Object.entries(this.#states)) {
       for (const event of this.events) {
-        const decision = row[event];
+        const decision = Object.hasOwn(row, event) ? row[event] : undefined;
         if (decision === undefined) faults.push(`nothing decided for event "${event}" in state "${state}"`);
         else if (decision.kind === "go") {
           if (!known.has(decision.to)) faults.push(`"${state}" leads to unknown state "${decision.to}"`);
@@ -164,6 +164,9 @@ export class TransitionTable<
         if (!this.events.includes(event as Event))
           faults.push(`unknown event "${event}" in state "${state}"`);
       }
+    }
+    for (const state of this.final) {
+      if (Object.hasOwn(this.#states, state)) faults.push(`final state "${state}" has a row`);
     }
     if (!known.has(this.initial)) faults.push(`unknown initial state "${this.initial}"`);
     for (const state of known) {

@@ -110,6 +110,9 @@ export interface TransportSocket {
 /** Opens sockets. */
 export interface Transport {
   open(spec: SocketSpec, handlers: SocketHandlers): TransportSocket;
-  /** True while messages have arrived that no handler has been given yet. */
+  /**
+   * True while messages that have arrived are still being handed over. A transport that cannot see
+   * what waits says whether anything was handed over since it was last asked.
+   */
   backlog(): boolean;
 }

@@ -1,13 +1,14 @@
-import type { Event, Socket } from "zeromq";
+import { type Event, Publisher, type Socket, Subscriber } from "zeromq";
 import { BindError } from "../errors.js";
 import type { Frames } from "../frames.js";
 import { Fifo } from "../machine.js";
-import type { SocketHandlers, TransportSocket } from "../transport.js";
+import type { ConnectionEvent, SocketHandlers, TransportSocket } from "../transport.js";
+import { throwUncaught } from "./uncaught.js";
 
-/** A zeromq.js socket, seen with all that some types lack. */
+/** A zeromq.js socket, seen with all that some types lack; in fact each type has send and receive. */
 type AnySocket = Socket & {
-  send?(frames: Frames): Promise<void>;
-  receive?(): Promise<Buffer[]>;
+  send(frames: Frames): Promise<void>;
+  receive(): Promise<Buffer[]>;
   subscribe?(prefix: Uint8Array): void;
 };
 
@@ -25,21 +26,24 @@ export interface DriverStats {
   queued: number;
 }
 
-/** Time that a loop may run before others get their turn, in ms, and how often it looks at the clock. */
+/** Time that a loop may run before others get their turn, in ms. */
 const SLICE_MS = 5;
-const MESSAGES_PER_LOOK = 32;
+
+/** Longest wait for a socket on which messages keep coming from other peers to fall quiet, in ms. */
+const QUIET_MAX_MS = 1000;
+
+/** Longest time that a timer and a socket take, in ms. */
+const MAX_LINGER_MS = 2 ** 31 - 1;
 
 const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Keeps a loop from starving timers and other sockets: zeromq.js itself yields by count, not by time. */
 class Slice {
-  #messages = 0;
   #startedAt = performance.now();
 
-  /** Counts a message; true when it is time to yield. */
+  /** True when it is time to yield. Looked at after each message: a single handler may take long. */
   isOver(): boolean {
-    this.#messages += 1;
-    return this.#messages % MESSAGES_PER_LOOK === 0 && performance.now() - this.#startedAt > SLICE_MS;
+    return performance.now() - this.#startedAt > SLICE_MS;
   }
 
   begin(): void {
@@ -59,10 +63,16 @@ function errorCode(error: unknown): unknown {
 export class SocketDriver implements TransportSocket {
   readonly stats: DriverStats = { sent: 0, received: 0, refused: 0, overflowed: 0, queued: 0 };
   readonly #socket: AnySocket;
+  readonly #reads: boolean;
   readonly #handlers: SocketHandlers;
   readonly #maxQueued: number;
   readonly #queue = new Fifo<Frames>();
-  readonly #up = new Set<string>();
+  /** Established connections per address: on a bound socket many share one. */
+  readonly #up = new Map<string, number>();
+  /** Addresses at which the next `disconnect` ends a handshake that failed, not a connection. */
+  readonly #failed = new Set<string>();
+  /** Connection events that wait until the messages before them are handed over. */
+  #held: ConnectionEvent[] = [];
   readonly #loops: Promise<void>[] = [];
   #pumping = false;
   #drained: (() => void) | undefined;
@@ -77,16 +87,12 @@ export class SocketDriver implements TransportSocket {
    * @param maxQueued - see `SocketSettings.maxQueued`
    */
   constructor(socket: Socket, handlers: SocketHandlers, maxQueued: number) {
-    this.#socket = socket;
+    this.#socket = socket as AnySocket;
+    this.#reads = !(socket instanceof Publisher);
     this.#handlers = handlers;
     this.#maxQueued = maxQueued;
     this.#loops.push(this.#monitor());
-    if (this.#socket.receive !== undefined) this.#loops.push(this.#receive());
-  }
-
-  /** True while messages wait to be read. */
-  get backlog(): boolean {
-    return !this.#closed && this.#socket.receive !== undefined && this.#socket.readable;
+    if (this.#reads) this.#loops.push(this.#receive());
   }
 
   bind(endpoint: string): string {
@@ -105,6 +111,7 @@ export class SocketDriver implements TransportSocket {
 
   disconnect(endpoint: string): void {
     this.#socket.disconnect(endpoint);
+    this.#up.delete(endpoint);
   }
 
   subscribe(prefix: Uint8Array): void {
@@ -112,7 +119,9 @@ export class SocketDriver implements TransportSocket {
   }
 
   send(frames: Frames): boolean {
-    if (this.#closing !== undefined || this.#queue.length >= this.#maxQueued) {
+    if (this.#socket instanceof Subscriber) throw new TypeError("a subscriber cannot send");
+    if (this.#closing !== undefined) return false;
+    if (this.#queue.length >= this.#maxQueued) {
       this.stats.overflowed += 1;
       return false;
     }
@@ -128,10 +137,11 @@ export class SocketDriver implements TransportSocket {
   }
 
   async #close(lingerMs: number): Promise<void> {
-    const deadline = performance.now() + lingerMs;
-    if (this.#pumping && lingerMs > 0) {
+    const limitMs = Math.min(lingerMs, MAX_LINGER_MS);
+    const deadline = performance.now() + limitMs;
+    if (this.#pumping && limitMs > 0) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, lingerMs);
+        const timer = setTimeout(resolve, limitMs);
         this.#drained = () => {
           clearTimeout(timer);
           resolve();
@@ -148,20 +158,27 @@ export class SocketDriver implements TransportSocket {
   }
 
   async #receive(): Promise<void> {
-    const socket = this.#socket as Required<Pick<AnySocket, "receive">>;
+    const socket = this.#socket;
     const slice = new Slice();
     while (!this.#closed) {
       let frames: Buffer[];
       try {
         frames = await socket.receive();
       } catch (error) {
-        // A pending receive ends with EAGAIN when the socket is closed under it.
+        // A pending receive ends with an error when the socket is closed under it.
         if (this.#closed) return;
-        throw error;
+        // A message that was announced went with its connection in a disconnect().
+        if (errorCode(error) === "EAGAIN") continue;
+        throwUncaught(error);
+        return;
       }
       if (this.#closed) return;
       this.stats.received += 1;
-      this.#handlers.message(frames);
+      try {
+        this.#handlers.message(frames);
+      } catch (error) {
+        throwUncaught(error);
+      }
       if (slice.isOver()) {
         await yieldToEventLoop();
         slice.begin();
@@ -171,7 +188,7 @@ export class SocketDriver implements TransportSocket {
 
   async #pump(): Promise<void> {
     this.#pumping = true;
-    const socket = this.#socket as Required<Pick<AnySocket, "send">>;
+    const socket = this.#socket;
     const slice = new Slice();
     for (let frames = this.#queue.shift(); frames !== undefined; frames = this.#queue.shift()) {
       try {
@@ -192,10 +209,19 @@ export class SocketDriver implements TransportSocket {
   }
 
   #refused(frames: Frames, error: unknown): void {
-    const code = errorCode(error);
-    if (code !== "EHOSTUNREACH" && code !== "EAGAIN") throw error;
     this.stats.refused += 1;
-    this.#handlers.refused?.(frames, code === "EAGAIN" ? "peer-full" : "peer-unknown");
+    const code = errorCode(error);
+    if (code !== "EHOSTUNREACH" && code !== "EAGAIN") throwUncaught(error);
+    else this.#tell(() => this.#handlers.refused?.(frames, code === "EAGAIN" ? "peer-full" : "peer-unknown"));
+  }
+
+  /** A handler that throws is a defect of its owner, and must not end our loop. */
+  #tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      throwUncaught(error);
+    }
   }
 
   async #monitor(): Promise<void> {
@@ -213,24 +239,68 @@ export class SocketDriver implements TransportSocket {
   }
 
   #connectionEvent(event: Event): void {
-    const { connection } = this.#handlers;
-    if (connection === undefined) return;
     switch (event.type) {
       case "handshake":
-        this.#up.add(event.address);
-        connection({ type: "up", endpoint: event.address });
+        this.#up.set(event.address, (this.#up.get(event.address) ?? 0) + 1);
+        this.#report({ type: "up", endpoint: event.address });
         break;
       case "disconnect":
-        if (this.#up.delete(event.address)) connection({ type: "down", endpoint: event.address });
+        if (this.#wasUp(event.address)) this.#report({ type: "down", endpoint: event.address });
         break;
       case "handshake:error:protocol":
       case "handshake:error:auth":
       case "handshake:error:other":
-        connection({ type: "failed", endpoint: event.address, reason: event.error.message });
+        this.#failed.add(event.address);
+        this.#report({ type: "failed", endpoint: event.address, reason: event.error.message });
         break;
       case "close":
-        connection({ type: "failed", endpoint: event.address });
+        this.#report({ type: "failed", endpoint: event.address });
         break;
     }
+  }
+
+  /** Takes note of a lost connection; false if it had not been established. */
+  #wasUp(address: string): boolean {
+    if (this.#failed.delete(address)) return false;
+    const count = this.#up.get(address) ?? 0;
+    if (count > 1) this.#up.set(address, count - 1);
+    else this.#up.delete(address);
+    return count > 0;
+  }
+
+  /** Events keep their order; the end of a connection comes after everything that came over it. */
+  #report(event: ConnectionEvent): void {
+    if (this.#held.length > 0) this.#held.push(event);
+    else if (event.type === "down" && this.#reads) {
+      this.#held.push(event);
+      void this.#reportHeld();
+    } else this.#tell(() => this.#handlers.connection?.(event));
+  }
+
+  async #reportHeld(): Promise<void> {
+    while (this.#held.length > 0) {
+      const count = this.#held.length;
+      await this.#quiet();
+      const events = this.#held.slice(0, count);
+      this.#held = this.#held.slice(count);
+      for (const event of events) {
+        if (!this.#closed) this.#tell(() => this.#handlers.connection?.(event));
+      }
+    }
+  }
+
+  /**
+   * Waits until nothing more comes to be read. Asking the socket whether it is readable would take
+   * away the wake-up that our pending receive waits for, so this looks at what the loop hands over:
+   * two turns, because the first one begins in the middle.
+   */
+  async #quiet(): Promise<void> {
+    const until = performance.now() + QUIET_MAX_MS;
+    let before: number;
+    do {
+      before = this.stats.received;
+      await yieldToEventLoop();
+      await yieldToEventLoop();
+    } while (this.stats.received !== before && !this.#closed && performance.now() < until);
   }
 }

@@ -1,6 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import type { StatusEvent } from "../status.js";
+import { throwUncaught } from "./uncaught.js";
 
 /** Events of a role: each status event under its own type, and all of them under `status`. */
 export type StatusMap<E extends StatusEvent> = { [T in E["type"]]: [event: Extract<E, { type: T }>] } & {
@@ -34,15 +35,16 @@ export abstract class Role<E extends StatusEvent> extends EventEmitter<StatusMap
 
   /** Emits a status event. A listener that throws surfaces as an uncaught exception and breaks nothing here. */
   protected report(event: E): void {
-    const emitter = this as unknown as EventEmitter;
-    try {
-      emitter.emit(event.type, event);
-      emitter.emit("status", event);
-    } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
-    }
+    this.#emit(event.type, event);
+    this.#emit("status", event);
     if (this.#channel.hasSubscribers) this.#channel.publish({ role: this, event } satisfies StatusMessage);
+  }
+
+  #emit(name: string, event: E): void {
+    try {
+      (this as unknown as EventEmitter).emit(name, event);
+    } catch (error) {
+      throwUncaught(error);
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { Dealer, Publisher, Router, type Socket, Subscriber } from "zeromq";
-import { flag, integer, milliseconds, nested, type OptionRule, resolveOptions } from "../options.js";
+import { integer, milliseconds, nested, type OptionRule, resolveOptions } from "../options.js";
 import type {
   CurveOptions,
   SocketHandlers,
@@ -36,27 +36,50 @@ export function resolveSettings(owner: string, given: SocketSettings): ResolvedS
   return given.curve === undefined ? rest : { ...rest, curve: checkCurve(owner, curve) };
 }
 
-/** A key in Z85: 32 bytes as 40 characters (32/Z85). */
-const Z85_KEY = /^[0-9a-zA-Z.\-:+=^!/*?&<>()[\]{}@%$#]{40}$/;
+/** The alphabet of Z85 in the order of its digits (32/Z85). */
+const Z85_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+const Z85_KEY_LENGTH = 40;
 
-const keySchema = (names: readonly string[]): Record<string, OptionRule<unknown>> =>
-  Object.fromEntries(names.map((name) => [name, keyRule]));
+/** True for the Z85 text of 32 bytes: each group of five digits is a 32-bit number. */
+function isZ85Key(text: string): boolean {
+  if (text.length !== Z85_KEY_LENGTH) return false;
+  for (let start = 0; start < Z85_KEY_LENGTH; start += 5) {
+    let group = 0;
+    for (const character of text.slice(start, start + 5)) {
+      const digit = Z85_DIGITS.indexOf(character);
+      if (digit === -1) return false;
+      group = group * 85 + digit;
+    }
+    if (group >= 2 ** 32) return false;
+  }
+  return true;
+}
 
-const keyRule: OptionRule<unknown> = {
-  fallback: undefined,
-  check(value) {
-    const expected = "a CURVE key: 40 characters of Z85 text";
-    if (typeof value !== "string") return { kind: "type", expected };
-    return Z85_KEY.test(value) ? undefined : { kind: "range", expected };
-  },
-};
+/** Unlike other options, a key is not shown when it is wrong: most often it is secret all the same. */
+function checkKey(owner: string, name: string, value: unknown): string {
+  const wrong = `${owner}: option "${name}" must be a CURVE key, ${Z85_KEY_LENGTH} characters of Z85 text`;
+  if (typeof value !== "string")
+    throw new TypeError(`${wrong}, got ${value === null ? "null" : typeof value}`);
+  if (!isZ85Key(value)) throw new RangeError(`${wrong}, got ${value.length} characters that are none`);
+  return value;
+}
 
-function checkCurve(owner: string, curve: object): CurveOptions {
-  const isServer = (curve as { server?: unknown }).server === true;
-  const keys = isServer ? ["secretKey"] : ["publicKey", "secretKey", "serverKey"];
-  const schema = { ...keySchema(keys), ...(isServer ? { server: flag(true) } : {}) };
-  const complete = { ...Object.fromEntries(keys.map((key) => [key, null])), ...curve };
-  return resolveOptions(`${owner}: curve`, schema, complete) as unknown as CurveOptions;
+const anything: OptionRule<unknown> = { fallback: undefined, check: () => undefined };
+const serverKeys = { secretKey: anything, server: anything };
+const clientKeys = { publicKey: anything, secretKey: anything, serverKey: anything };
+
+function checkCurve(owner: string, given: object): CurveOptions {
+  const name = `${owner}: curve`;
+  if ((given as { server?: unknown }).server === true) {
+    const { secretKey } = resolveOptions(name, serverKeys, given);
+    return { server: true, secretKey: checkKey(name, "secretKey", secretKey) };
+  }
+  const { publicKey, secretKey, serverKey } = resolveOptions(name, clientKeys, given);
+  return {
+    publicKey: checkKey(name, "publicKey", publicKey),
+    secretKey: checkKey(name, "secretKey", secretKey),
+    serverKey: checkKey(name, "serverKey", serverKey),
+  };
 }
 
 function curveSocketOptions(curve: CurveOptions | undefined): object {
@@ -69,38 +92,49 @@ function curveSocketOptions(curve: CurveOptions | undefined): object {
   };
 }
 
+/**
+ * "Never" for a connection that is not to be made again, in ms. ZeroMQ's own -1 would throw away
+ * what came over the lost connection and is not read yet.
+ */
+const NO_RECONNECT_MS = 24 * 3600 * 1000;
+
+function reconnectOptions(spec: SocketSpec, settings: ResolvedSettings): object {
+  if (spec.reconnect === false) return { reconnectInterval: NO_RECONNECT_MS };
+  const interval = Math.ceil(settings.reconnectIntervalMs);
+  const longest = Math.ceil(settings.reconnectMaxIntervalMs);
+  return { reconnectInterval: interval, reconnectMaxInterval: Math.max(interval, longest) };
+}
+
 function openSocket(spec: SocketSpec, settings: ResolvedSettings): Socket {
-  // PUB and SUB lack some of these; zeromq.js passes over what a type does not have.
-  const options: object = {
+  const { sendHighWaterMark, receiveHighWaterMark } = settings;
+  const common = {
     // Finite from the start, so that an abandoned socket cannot keep the process from ending;
     // close() sets what its caller allows.
     linger: 0,
-    sendHighWaterMark: settings.sendHighWaterMark,
-    receiveHighWaterMark: settings.receiveHighWaterMark,
     maxMessageSize: settings.maxFrameBytes,
-    reconnectInterval: Math.ceil(settings.reconnectIntervalMs),
-    reconnectMaxInterval: Math.ceil(Math.max(settings.reconnectIntervalMs, settings.reconnectMaxIntervalMs)),
+    ...reconnectOptions(spec, settings),
     immediate: spec.immediate ?? false,
     ...(settings.pingIntervalMs > 0 ? { heartbeatInterval: Math.ceil(settings.pingIntervalMs) } : {}),
-    ...(spec.routingId === undefined ? {} : { routingId: spec.routingId }),
     ...curveSocketOptions(settings.curve),
   };
-  switch (spec.type) {
-    case "dealer":
-      return new Dealer(options);
-    case "router":
-      return new Router({ ...options, mandatory: true, sendTimeout: 0, handover: spec.handover ?? false });
-    case "publisher":
-      return new Publisher(options);
-    case "subscriber":
-      return new Subscriber(options);
-  }
+  // Each type gets the options that it has: zeromq.js throws at any other.
+  if (spec.type === "publisher") return new Publisher({ ...common, sendHighWaterMark });
+  if (spec.type === "subscriber") return new Subscriber({ ...common, receiveHighWaterMark });
+  const options = {
+    ...common,
+    sendHighWaterMark,
+    receiveHighWaterMark,
+    ...(spec.routingId === undefined ? {} : { routingId: spec.routingId }),
+  };
+  if (spec.type === "dealer") return new Dealer(options);
+  return new Router({ ...options, mandatory: true, sendTimeout: 0, handover: spec.handover ?? false });
 }
 
 /** Opens zeromq sockets for one role and looks after all of them. */
 export class ZmqTransport implements Transport {
   readonly #owner: string;
   readonly #open = new Set<SocketDriver>();
+  #receivedWhenAsked = 0;
   readonly #past: DriverStats = { sent: 0, received: 0, refused: 0, overflowed: 0, queued: 0 };
 
   /** @param owner - the name that error messages begin with */
@@ -109,7 +143,7 @@ export class ZmqTransport implements Transport {
   }
 
   open(spec: SocketSpec, handlers: SocketHandlers): TransportSocket {
-    const { type: _type, immediate: _immediate, routingId: _id, handover: _handover, ...given } = spec;
+    const { type: _t, immediate: _i, reconnect: _r, routingId: _id, handover: _h, ...given } = spec;
     const settings = resolveSettings(this.#owner, given);
     const driver = new SocketDriver(openSocket(spec, settings), handlers, settings.maxQueued);
     this.#open.add(driver);
@@ -126,9 +160,15 @@ export class ZmqTransport implements Transport {
     };
   }
 
+  /**
+   * True if a message was handed over since this was last asked. The sockets themselves are not
+   * asked: that would take away the wake-up that a pending receive waits for.
+   */
   backlog(): boolean {
-    for (const driver of this.#open) if (driver.backlog) return true;
-    return false;
+    const { received } = this.stats();
+    const isComing = received !== this.#receivedWhenAsked;
+    this.#receivedWhenAsked = received;
+    return isComing;
   }
 
   /** What all sockets of this role, also closed ones, have done. */

@@ -1,0 +1,139 @@
+import type { SocketHandlers } from "@seaworthy/core";
+import { SocketDriver } from "@seaworthy/core/node";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Socket } from "zeromq";
+
+/** Faults that a real socket cannot be made to show on demand: a scripted one stands in. */
+function driver(script: object, handlers: Partial<SocketHandlers> = {}): SocketDriver {
+  let end: (event: { type: "end" }) => void = () => {};
+  const ended = new Promise((resolve) => {
+    end = resolve;
+  });
+  const receive = async (): Promise<never> => {
+    await ended;
+    throw failure("EAGAIN");
+  };
+  const socket = {
+    events: { receive: () => ended },
+    receive,
+    close: () => end({ type: "end" }),
+    linger: -1,
+    readable: false,
+    lastEndpoint: null,
+    bindSync: () => {},
+    ...script,
+  };
+  return new SocketDriver(socket as unknown as Socket, { message: () => {}, ...handlers }, 10);
+}
+
+const failure = (code: string): Error => Object.assign(new Error(code), { code });
+
+/** What surfaces as uncaught, instead of ending the test run. */
+function uncaught(): unknown[] {
+  const thrown: unknown[] = [];
+  const { nextTick } = process;
+  vi.spyOn(process, "nextTick").mockImplementation((callback: unknown, ...args: unknown[]) => {
+    nextTick(() => {
+      try {
+        (callback as (...args: unknown[]) => void)(...args);
+      } catch (error) {
+        thrown.push(error);
+      }
+    });
+  });
+  return thrown;
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const settled = (): Promise<unknown> => new Promise(setImmediate);
+
+describe("SocketDriver over a socket that fails", () => {
+  it("reads on after an announced message was taken back", async () => {
+    const results = [Promise.reject(failure("EAGAIN")), Promise.resolve([Buffer.from("x")])];
+    const seen: Uint8Array[][] = [];
+    const never = new Promise<never>(() => {});
+    const receive = (): Promise<Buffer[]> => results.shift() ?? never;
+    driver({ receive }, { message: (frames) => seen.push(frames) });
+    await settled();
+    expect(seen).toEqual([[Buffer.from("x")]]);
+  });
+
+  it("surfaces the error of a socket that can no longer be read, and still closes", async () => {
+    const thrown = uncaught();
+    const broken = driver({ receive: () => Promise.reject(failure("ETERM")) });
+    await settled();
+    expect(thrown).toEqual([failure("ETERM")]);
+    await broken.close(0);
+  });
+
+  it("drops a message that was read when it was already closed", async () => {
+    let arrive: (frames: Buffer[]) => void = () => {};
+    const message = vi.fn();
+    const receive = (): Promise<Buffer[]> => new Promise((resolve) => (arrive = resolve));
+    const closing = driver({ receive }, { message });
+    const closed = closing.close(0);
+    arrive([Buffer.from("late")]);
+    await closed;
+    expect([message.mock.calls.length, closing.stats.received]).toEqual([0, 0]);
+  });
+
+  it("goes on sending after an error that is no refusal, and surfaces it", async () => {
+    const thrown = uncaught();
+    const sent: unknown[] = [];
+    const refused = vi.fn();
+    const send = (frames: readonly Uint8Array[]): Promise<void> => {
+      if (sent.push(frames) === 1) throw failure("EFSM");
+      if (sent.length === 2) throw null;
+      return Promise.resolve();
+    };
+    const sending = driver({ send }, { refused });
+    for (let index = 0; index < 3; index++) sending.send([Uint8Array.of(index)]);
+    await settled();
+    expect(thrown).toEqual([failure("EFSM"), null]);
+    expect(sending.stats).toMatchObject({ sent: 1, refused: 2, queued: 0 });
+    expect(refused).not.toHaveBeenCalled();
+    expect(sending.send([Uint8Array.of(3)])).toBe(true);
+  });
+
+  it("counts refusals and drops connection events that nobody wants to hear", async () => {
+    const { receive: ended } = { receive: new Promise<never>(() => {}) };
+    const events = [
+      { type: "handshake", address: "a" },
+      { type: "bind", address: "a" },
+    ];
+    const receive = (): unknown => Promise.resolve(events.shift() ?? ended);
+    const send = (): Promise<void> => Promise.reject(failure("EHOSTUNREACH"));
+    const quiet = driver({ send, events: { receive } });
+    quiet.send([Uint8Array.of(1)]);
+    await settled();
+    expect(quiet.stats.refused).toBe(1);
+    expect(events).toEqual([]);
+  });
+
+  it("ends with the monitor, also if that fails", async () => {
+    const thrown = uncaught();
+    const mute = driver({ events: { receive: () => Promise.reject(failure("EBADF")) } });
+    await mute.close(0);
+    expect(thrown).toEqual([]);
+  });
+
+  it("names the endpoint as given where the socket does not know a better one", () => {
+    expect(driver({}).bind("inproc://x")).toBe("inproc://x");
+  });
+
+  it("reports no loss of a connection that never was", async () => {
+    const connection = vi.fn();
+    const never = new Promise<never>(() => {});
+    const events: unknown[] = [{ type: "disconnect", address: "a" }];
+    driver(
+      { events: { receive: () => (events.length > 0 ? Promise.resolve(events.shift()) : never) } },
+      { connection },
+    );
+    await settled();
+    expect(events).toEqual([]);
+    expect(connection).not.toHaveBeenCalled();
+  });
+});
