@@ -1,0 +1,111 @@
+import Table from "cli-table3";
+import type { LoadReport } from "./load-messages.js";
+import type { FaultTimes } from "./show.js";
+
+/** All times that one kind of fault happened. */
+export interface FaultResult {
+  readonly name: string;
+  readonly times: readonly FaultTimes[];
+}
+
+/** What came out for one pattern. */
+export interface PatternResult {
+  readonly name: string;
+  readonly title: string;
+  readonly seconds: number;
+  readonly load: LoadReport;
+  readonly faults: readonly FaultResult[];
+}
+
+/** True if every request ended as it should, and the pattern recovered from every fault. */
+export function isSound({ load, faults }: PatternResult): boolean {
+  const recovered = faults.every(({ times }) => times.every(({ recoveryMs }) => recoveryMs !== null));
+  return load.lost === 0 && load.mismatched === 0 && load.answered > 0 && recovered;
+}
+
+// Columns stand apart by a space alone: with all that is counted, a frame would not fit into 80 columns.
+const PLAIN = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: " ",
+};
+
+function table(head: readonly string[], rows: readonly (readonly string[])[], numbersFrom: number): string {
+  const right = head.map((_, index) => (index < numbersFrom ? "left" : "right") as "left" | "right");
+  const lines = new Table({
+    head: [...head],
+    chars: PLAIN,
+    colAligns: right,
+    style: { head: process.stdout.isTTY ? ["bold"] : [], border: [], "padding-left": 0, "padding-right": 1 },
+  });
+  for (const row of rows) lines.push([...row]);
+  return lines.toString();
+}
+
+const count = new Intl.NumberFormat("en-US");
+
+/** A duration in ms, as precise as it deserves. */
+export function milliseconds(value: number): string {
+  if (Number.isNaN(value)) return "-";
+  return value < 10 ? value.toFixed(1) : count.format(Math.round(value));
+}
+
+const HEAD = ["pattern", "sent", "answered", "retried", "failed", "lost", "mismatched", "median", "p99"];
+
+function loadRow({ title, load }: PatternResult): string[] {
+  const { sent, answered, retried, failed, lost, mismatched, medianMs, p99Ms } = load;
+  return [
+    title,
+    ...[sent, answered, retried, failed, lost, mismatched].map((value) => count.format(value)),
+    ...[medianMs, p99Ms].map(milliseconds),
+  ];
+}
+
+function faultRow(title: string, { name, times }: FaultResult): string[] {
+  const recoveries = times.flatMap(({ recoveryMs }) => recoveryMs ?? []).sort((a, b) => a - b);
+  const lasted = times.reduce((sum, { lastedMs }) => sum + lastedMs, 0) / times.length;
+  const show = (value: number | undefined): string => (value === undefined ? "-" : milliseconds(value));
+  const worst = recoveries.length < times.length ? "never" : show(recoveries.at(-1));
+  return [
+    title,
+    name,
+    String(times.length),
+    milliseconds(lasted),
+    show(recoveries[Math.floor((recoveries.length - 1) / 2)]),
+    worst,
+  ];
+}
+
+const FOOTNOTE = `Times in ms.
+failed      ended in a typed error
+lost        ended neither in a reply nor in a typed error within its bound
+mismatched  ended in a reply that is not its own
+to recover  from the moment the cause is gone (the server says ready again,
+            SIGCONT is sent, the proxy is open) to the next answer`;
+
+/** The tables at the end of the demo. */
+export function tables(results: readonly PatternResult[]): string {
+  const failures = results.flatMap(({ title, load }) =>
+    Object.entries(load.failures).map(([code, times]) => `${title}: ${count.format(times)} × ${code}`),
+  );
+  const faultHead = ["pattern", "fault", "times", "lasted", "to recover", "worst"];
+  const faultRows = results.flatMap(({ title, faults }) => faults.map((fault) => faultRow(title, fault)));
+  return [
+    table(HEAD, results.map(loadRow), 1),
+    table(faultHead, faultRows, 2),
+    ...(failures.length > 0 ? [failures.join("\n")] : []),
+    FOOTNOTE,
+  ].join("\n\n");
+}

@@ -1,0 +1,224 @@
+import { describe, expect, it } from "vitest";
+import { Reply, Request } from "zeromq";
+import { freePort } from "../harness/ports.js";
+import { Program } from "../harness/program.js";
+
+/** An example in the way that the root script `example` runs it. */
+function example(role: string, ...args: string[]): Program {
+  return new Program({ file: "examples/run.ts", args: [`lazy-pirate/${role}`, ...args] });
+}
+
+/** Runs an example to its end. */
+async function run(role: string, ...args: string[]): Promise<{ code: number | null; program: Program }> {
+  const program = example(role, ...args);
+  program.spawn();
+  const { code } = await program.exited;
+  return { code, program };
+}
+
+async function freeEndpoint(): Promise<string> {
+  return `tcp://127.0.0.1:${await freePort()}`;
+}
+
+describe("the script", () => {
+  it("says which examples there are when the name is wrong, and exits with 2", async () => {
+    await using program = Program.spawn({ file: "examples/run.ts", args: ["lazy-pirate/sever"] });
+    expect(await program.exited).toEqual({ code: 2, signal: null });
+    expect(program.lines).toEqual([]);
+    expect(program.stderr).toContain('there is no example "lazy-pirate/sever"');
+    expect(program.stderr.split("\n")).toEqual(
+      expect.arrayContaining(["  lazy-pirate/client", "  lazy-pirate/server"]),
+    );
+  });
+
+  it("passes arguments and the exit code through npm", async () => {
+    const file = { script: "example" };
+    const endpoint = await freeEndpoint();
+    await using server = example("server", "--bind", endpoint);
+    await server.start();
+    const args = ["lazy-pirate/client", "--connect", endpoint, "--requests", "2"];
+    await using client = Program.spawn({ file, args });
+    expect(await client.exited).toEqual({ code: 0, signal: null });
+    expect(client.lines).toEqual(["reply 1", "reply 2"]);
+    await using wrong = Program.spawn({ file, args: ["lazy-pirate/client", "--bogus"] });
+    expect(await wrong.exited).toEqual({ code: 2, signal: null });
+  });
+
+  // npm forwards what it gets, so an example sees Ctrl-C twice.
+  it.each([
+    ["SIGINT", "group"],
+    ["SIGTERM", "group"],
+    ["SIGINT", "leader"],
+    ["SIGTERM", "leader"],
+  ] as const)("passes %s to the %s through npm", async (signal, to) => {
+    const endpoint = await freeEndpoint();
+    const args = ["lazy-pirate/server", "--bind", endpoint];
+    await using server = await Program.start({ file: { script: "example" }, args });
+    expect(await server.end(signal, to)).toEqual({ code: 0, signal: null });
+    expect(server.lines).toEqual([`ready ${endpoint}`, "stopped after 0 requests"]);
+  });
+});
+
+describe("arguments", () => {
+  it.each([
+    ["server", "--bind", "tcp://*:5555"],
+    ["server", "--chaos", "crash"],
+    ["client", "--connect", "tcp://localhost:5555"],
+    ["client", "--requests", "10"],
+    ["client", "--timeout", "2500"],
+    ["client", "--attempts", "3"],
+  ])("%s --help tells of %s", async (role, option, says) => {
+    const { code, program } = await run(role, "--help");
+    expect(code).toBe(0);
+    const help = program.lines.join(" ").replace(/\s+/g, " ");
+    expect(help.slice(help.indexOf(`${option} `))).toContain(says);
+  });
+
+  it.each([
+    ["server", ["--bogus"], "unknown option '--bogus'"],
+    ["server", ["extra"], "too many arguments"],
+    ["server", ["--bind"], "argument missing"],
+    ["server", ["--bind", "nowhere"], "nowhere"],
+    ["server", ["--bind", "tcp://127.0.0.1:99999"], "99999"],
+    ["server", ["--bind", "nope://127.0.0.1:5555"], "nope://127.0.0.1:5555"],
+    ["client", ["--bogus"], "unknown option '--bogus'"],
+    ["client", ["--requests", "many"], "--requests"],
+    ["client", ["--requests", "0"], "--requests"],
+    ["client", ["--requests", "1.5"], "--requests"],
+    ["client", ["--timeout", "soon"], "timeoutMs"],
+    ["client", ["--timeout", "-1"], "timeoutMs"],
+    ["client", ["--attempts", "0"], "attempts"],
+    ["client", ["--attempts", "2.5"], "attempts"],
+    ["client", ["--connect", "nowhere"], "nowhere"],
+    ["client", ["--requests", "1", "extra"], "too many arguments"],
+  ])("%s %j is refused with exit code 2", async (role, args, says) => {
+    const { code, program } = await run(role, ...args);
+    expect(code).toBe(2);
+    expect(program.stderr).toContain(says);
+    expect(program.lines).toEqual([]);
+  });
+});
+
+describe("server", () => {
+  it("says on which port it listens when the system picks one", async () => {
+    await using server = example("server", "--bind", "tcp://127.0.0.1:*");
+    const endpoint = (await server.start()).slice("ready ".length);
+    const { code, program } = await run("client", "--connect", endpoint, "--requests", "1");
+    expect({ code, lines: program.lines }).toEqual({ code: 0, lines: ["reply 1"] });
+  });
+
+  it("answers a plain REQ client with all frames that it sent", async () => {
+    const endpoint = await freeEndpoint();
+    await using server = example("server", "--bind", endpoint);
+    await server.start();
+    const client = new Request({ linger: 0, receiveTimeout: 20_000 });
+    client.connect(endpoint);
+    await client.send(["one", "", "three"]);
+    expect((await client.receive()).map(String)).toEqual(["one", "", "three"]);
+    client.close();
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)("ends with 0 on %s", async (signal) => {
+    const endpoint = await freeEndpoint();
+    await using server = example("server", "--bind", endpoint);
+    await server.start();
+    await run("client", "--connect", endpoint, "--requests", "3");
+    expect(await server.end(signal)).toEqual({ code: 0, signal: null });
+    expect(server.lines).toEqual([`ready ${endpoint}`, "stopped after 3 requests"]);
+  });
+
+  it("exits with 1 when the port is taken", async () => {
+    const endpoint = await freeEndpoint();
+    await using server = example("server", "--bind", endpoint);
+    await server.start();
+    const { code, program } = await run("server", "--bind", endpoint);
+    expect(code).toBe(1);
+    expect(program.stderr).toContain(`cannot bind ${endpoint}`);
+  });
+
+  it("crashes under --chaos; a client whose server is started again each time gets all its replies", async () => {
+    const endpoint = await freeEndpoint();
+    await using server = example("server", "--bind", endpoint, "--chaos");
+    const codes: (number | null)[] = [];
+    const restart = ({ code }: { code: number | null }): void => {
+      codes.push(code);
+      server.spawn();
+    };
+    await server.start();
+    server.on("exit", restart);
+    const args = ["--connect", endpoint, "--requests", "20", "--timeout", "500", "--attempts", "30"];
+    for (let clients = 0; clients < 20 && codes.length === 0; clients++) {
+      const { code, program } = await run("client", ...args);
+      expect(code).toBe(0);
+      expect(program.lines.filter((line) => line.startsWith("reply"))).toHaveLength(20);
+    }
+    server.off("exit", restart);
+    expect(new Set(codes)).toEqual(new Set([1]));
+    expect(server.lines.filter((line) => /^crash at request \d+$/.test(line))).toHaveLength(codes.length);
+  });
+});
+
+describe("client", () => {
+  it("gets its replies from a plain REP server", async () => {
+    const server = new Reply({ linger: 0, receiveTimeout: 20_000 });
+    await server.bind("tcp://127.0.0.1:*");
+    const client = example("client", "--connect", String(server.lastEndpoint), "--requests", "3");
+    client.spawn();
+    const seen: string[] = [];
+    for (let request = 0; request < 3; request++) {
+      const frames = await server.receive();
+      seen.push(frames.map(String).join("|"));
+      await server.send(frames);
+    }
+    expect(await client.exited).toEqual({ code: 0, signal: null });
+    expect(seen).toEqual(["1", "2", "3"]);
+    expect(client.lines).toEqual(["reply 1", "reply 2", "reply 3"]);
+    server.close();
+  });
+
+  it("tries again, gives up, and exits with 1 when there is no server", async () => {
+    const endpoint = await freeEndpoint();
+    const args = ["--connect", endpoint, "--requests", "2", "--timeout", "50", "--attempts", "2"];
+    const { code, program } = await run("client", ...args);
+    expect(code).toBe(1);
+    const failed = /^failed (1|2): no reply after 2 attempts, 0 of them sent/;
+    expect(program.lines).toEqual([
+      "retry 1: attempt 1 timed-out",
+      expect.stringMatching(failed),
+      "retry 2: attempt 1 timed-out",
+      expect.stringMatching(failed),
+    ]);
+  });
+
+  it("goes to the next of several servers", async () => {
+    const endpoint = await freeEndpoint();
+    await using server = example("server", "--bind", endpoint);
+    await server.start();
+    const dead = await freeEndpoint();
+    const { code, program } = await run(
+      "client",
+      "--connect",
+      dead,
+      "--connect",
+      endpoint,
+      "--requests",
+      "1",
+    );
+    expect(code).toBe(0);
+    expect(program.lines.at(-1)).toBe("reply 1");
+  });
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "ends with 0 on %s, its request in flight dropped",
+    async (signal) => {
+      const server = new Reply({ linger: 0, receiveTimeout: 20_000 });
+      await server.bind("tcp://127.0.0.1:*");
+      const client = example("client", "--connect", String(server.lastEndpoint));
+      client.spawn();
+      await server.receive();
+      expect(await client.end(signal)).toEqual({ code: 0, signal: null });
+      expect(client.lines).toEqual([]);
+      server.close();
+    },
+  );
+});

@@ -1,0 +1,28 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+
+// Below the ranges from which systems pick the ports of outgoing connections: a client that keeps
+// trying a dead server there can be given the server's own port, and then talks to itself.
+const FIRST = 15_000;
+const COUNT = 15_000;
+
+let next = Math.floor(Math.random() * COUNT);
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const failed = once(server, "error").then(() => false);
+  server.listen(port, "127.0.0.1");
+  const listening = once(server, "listening").then(() => true);
+  const free = await Promise.race([listening, failed]);
+  if (free) await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+/** A TCP port on 127.0.0.1 that nobody listens on, and that this process was not given before. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < COUNT; tries++) {
+    const port = FIRST + (next++ % COUNT);
+    if (await isFree(port)) return port;
+  }
+  throw new Error("there is no free port");
+}
