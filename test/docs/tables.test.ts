@@ -1,4 +1,4 @@
-import { resolveSettings } from "@seaworthy/core/node";
+import { resolveSettings } from "@seaworthy/core";
 import {
   type LazyPirateClientEvent,
   type LazyPirateServerEvent,

@@ -44,17 +44,22 @@ describe("the script", () => {
     expect(await wrong.exited).toEqual({ code: 2, signal: null });
   });
 
-  // npm forwards what it gets, so an example sees Ctrl-C twice.
-  it.each([
-    ["SIGINT", "group"],
-    ["SIGTERM", "group"],
-    ["SIGINT", "leader"],
-    ["SIGTERM", "leader"],
-  ] as const)("passes %s to the %s through npm", async (signal, to) => {
+  it.each(["SIGINT", "SIGTERM"] as const)("passes %s to npm on to the example", async (signal) => {
     const endpoint = await freeEndpoint();
     const args = ["lazy-pirate/server", "--bind", endpoint];
     await using server = await Program.start({ file: { script: "example" }, args });
-    expect(await server.end(signal, to)).toEqual({ code: 0, signal: null });
+    expect(await server.end(signal, "leader")).toEqual({ code: 0, signal: null });
+    expect(server.lines).toEqual([`ready ${endpoint}`, "stopped after 0 requests"]);
+  });
+
+  // What Ctrl-C does. npm forwards what it gets, so the example gets the signal twice, and Node's own
+  // way out no longer handles signals: the second may end a process that has done all its work. So
+  // this asserts that work; the exit code of a single signal is asserted above and below.
+  it.each(["SIGINT", "SIGTERM"] as const)("drains when npm and the example both get %s", async (signal) => {
+    const endpoint = await freeEndpoint();
+    const args = ["lazy-pirate/server", "--bind", endpoint];
+    await using server = await Program.start({ file: { script: "example" }, args });
+    await server.end(signal, "group");
     expect(server.lines).toEqual([`ready ${endpoint}`, "stopped after 0 requests"]);
   });
 });

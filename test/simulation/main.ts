@@ -25,7 +25,7 @@ const program = new Command("simulate")
 
 program.action((name: string, { seed, seeds, from }: Flags) => {
   const scenario = scenarios[name];
-  if (scenario === undefined) program.error(`error: there is no scenario "${name}"`);
+  if (scenario === undefined) return program.error(`error: there is no scenario "${name}"`);
   try {
     if (seed === undefined) console.log(sweep({ scenario, seeds, from }));
     else {

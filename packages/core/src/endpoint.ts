@@ -2,16 +2,19 @@
 const ENDPOINT = /^([a-z][a-z0-9+]*):\/\/(\S+)$/;
 const TCP_ADDRESS = /^(?:\S+;)?(?:\[[^\]\s]+\]|[^\s:[\]]+):(\*|\d{1,5})$/;
 const MAX_PORT = 65_535;
+/** Transports of libzmq that carry the socket types used here, in some build of it. */
+const TRANSPORTS = ["tcp", "ipc", "inproc", "ws", "wss", "tipc", "vmci"];
 
 /**
  * Checks that an endpoint can be meant for ZeroMQ, so that a typing error is reported where it was
  * made and not when a connection is opened later.
  *
  * @param owner - the name that the error message begins with
- * @throws TypeError if it is not a string, RangeError if it is not of the form `transport://address`
- * or, for tcp, lacks a host or a port; both name the value
+ * @param use - what it is for: only an endpoint to bind may leave the host or the port to the system
+ * @throws TypeError if it is not a string, RangeError if it is not of the form `transport://address`,
+ * the transport is unknown, or a host or port is missing; both name the value
  */
-export function checkEndpoint(owner: string, endpoint: unknown): string {
+export function checkEndpoint(owner: string, endpoint: unknown, use: "bind" | "connect"): string {
   if (typeof endpoint !== "string") {
     throw new TypeError(
       `${owner}: an endpoint must be a string, got ${endpoint === null ? "null" : typeof endpoint}`,
@@ -19,9 +22,14 @@ export function checkEndpoint(owner: string, endpoint: unknown): string {
   }
   const [, transport, address = ""] = ENDPOINT.exec(endpoint) ?? [];
   if (transport === undefined) throw invalid(owner, endpoint, "transport://address");
+  if (!TRANSPORTS.includes(transport))
+    throw invalid(owner, endpoint, `transport://address with a transport of ${TRANSPORTS.join(", ")}`);
   if (transport === "tcp") {
     const port = TCP_ADDRESS.exec(address)?.[1];
     if (port === undefined || Number(port) > MAX_PORT) throw invalid(owner, endpoint, "tcp://host:port");
+    if (use === "connect" && (address.startsWith("*:") || port === "*" || port === "0")) {
+      throw invalid(owner, endpoint, "tcp://host:port, with a host and a port to connect to,");
+    }
   }
   return endpoint;
 }

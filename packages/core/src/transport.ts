@@ -95,7 +95,10 @@ export interface TransportSocket {
    * @throws BindError if the endpoint cannot be bound
    */
   bind(endpoint: string): string;
-  /** Connects in the background, and again whenever the connection is lost. */
+  /**
+   * Connects in the background, and again whenever the connection is lost. An endpoint that ZeroMQ
+   * does not take is reported as `failed`.
+   */
   connect(endpoint: string): void;
   /** Undoes {@link connect}; what is queued for the endpoint is dropped. */
   disconnect(endpoint: string): void;

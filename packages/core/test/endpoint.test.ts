@@ -11,13 +11,24 @@ describe("checkEndpoint", () => {
     "tcp://192.168.1.17:5555;192.168.1.1:5555",
     "ipc:///tmp/socket",
     "inproc://name",
-  ])("takes %s", (endpoint) => {
-    expect(checkEndpoint("Client", endpoint)).toBe(endpoint);
+  ])("takes %s to bind", (endpoint) => {
+    expect(checkEndpoint("Server", endpoint, "bind")).toBe(endpoint);
+  });
+
+  it("takes no wildcard and no port 0 to connect to", () => {
+    for (const endpoint of ["tcp://*:5555", "tcp://localhost:*", "tcp://localhost:0"]) {
+      expect(() => checkEndpoint("Client", endpoint, "connect")).toThrow("a host and a port to connect to");
+    }
+    expect(checkEndpoint("Client", "tcp://localhost:5555", "connect")).toBe("tcp://localhost:5555");
   });
 
   it.each([
     ["", "transport://address"],
     ["localhost:5555", "transport://address"],
+    [
+      "http://localhost:5555",
+      "transport://address with a transport of tcp, ipc, inproc, ws, wss, tipc, vmci",
+    ],
     ["TCP://localhost:5555", "transport://address"],
     ["ipc://", "transport://address"],
     ["ipc://a b", "transport://address"],
@@ -27,7 +38,7 @@ describe("checkEndpoint", () => {
     ["tcp://localhost:http", "tcp://host:port"],
     ["tcp://::1:5555", "tcp://host:port"],
   ])("refuses %j and names the form", (endpoint, form) => {
-    expect(() => checkEndpoint("Client", endpoint)).toThrow(
+    expect(() => checkEndpoint("Client", endpoint, "bind")).toThrow(
       new RangeError(`Client: an endpoint must be of the form ${form}, got ${JSON.stringify(endpoint)}`),
     );
   });
@@ -37,7 +48,7 @@ describe("checkEndpoint", () => {
     [null, "null"],
     [5555, "number"],
   ])("refuses %s, which is no text", (endpoint, kind) => {
-    expect(() => checkEndpoint("Client", endpoint)).toThrow(
+    expect(() => checkEndpoint("Client", endpoint, "bind")).toThrow(
       new TypeError(`Client: an endpoint must be a string, got ${kind}`),
     );
   });

@@ -1,5 +1,4 @@
-import type { CurveOptions, SocketSettings } from "@seaworthy/core";
-import { resolveSettings } from "@seaworthy/core/node";
+import { type CurveOptions, resolveSettings, type SocketSettings } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { curveKeyPair } from "zeromq";
 import { bytes, open, openPair } from "./support/sockets.js";

@@ -68,7 +68,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     this.#immediate = options.immediate;
     this.#source = new SequenceSource(epoch);
     this.#backoff = new Backoff(options.backoff, random, "LazyPirateClient: backoff");
-    const { reconnectIntervalMs: initialMs = 100, reconnectMaxIntervalMs: maxMs = 2000 } = options.socket;
+    const { reconnectIntervalMs: initialMs, reconnectMaxIntervalMs: maxMs } = options.socket;
     const reconnection = new Backoff({ initialMs, maxMs }, random, "LazyPirateClient: socket");
     this.#connections = new Connections(options.maxConnections, reconnection, {
       open: ({ number, endpoint }) => this.#outputs.push({ type: "open", connection: number, endpoint }),

@@ -5,8 +5,9 @@ import {
   milliseconds,
   nested,
   type OptionRule,
-  type Resolved,
+  type ResolvedSettings,
   resolveOptions,
+  resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
 
@@ -51,7 +52,9 @@ const schema = {
 } as const satisfies Record<string, OptionRule<unknown>>;
 
 /** Client options with every default filled in. */
-export type ResolvedClientOptions = Required<LazyPirateClientOptions>;
+export type ResolvedClientOptions = Required<Omit<LazyPirateClientOptions, "socket">> & {
+  socket: ResolvedSettings;
+};
 
 const OWNER = "LazyPirateClient";
 
@@ -61,7 +64,8 @@ const OWNER = "LazyPirateClient";
  * @throws TypeError or RangeError that names the option at fault
  */
 export function resolveClientOptions(options: LazyPirateClientOptions = {}): ResolvedClientOptions {
-  return resolveOptions(OWNER, schema, options) satisfies Resolved<typeof schema>;
+  const resolved = resolveOptions(OWNER, schema, options);
+  return { ...resolved, socket: resolveSettings(`${OWNER}: socket`, resolved.socket) };
 }
 
 /** What one request may set for itself. */

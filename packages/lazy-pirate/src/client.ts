@@ -10,7 +10,7 @@ import {
   type SeaworthyError,
   systemScheduler,
 } from "@seaworthy/core";
-import { type DriverStats, Role, resolveSettings, ZmqTransport } from "@seaworthy/core/node";
+import { type DriverStats, Role, ZmqTransport } from "@seaworthy/core/node";
 import { LazyPirateClientMachine } from "./client-machine.js";
 import type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 import {
@@ -73,12 +73,11 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
   constructor(options: LazyPirateClientOptions = {}) {
     super("lazy-pirate");
     this.#options = resolveClientOptions(options);
-    const socket = resolveSettings(`${OWNER}: socket`, this.#options.socket);
     this.#machine = new LazyPirateClientMachine(this.#options, randomBytes(8).readBigUInt64BE(), Math.random);
     this.#wired = wireClient(this.#machine, {
       transport: this.#transport,
       scheduler: systemScheduler,
-      socket,
+      socket: this.#options.socket,
       owner: {
         answered: (call, body) => this.#settle(call)?.resolve(body as Buffer[]),
         failed: (call, failure) => this.#failed(call, failure),
@@ -95,7 +94,7 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
    * of the form `transport://address`
    */
   connect(endpoint: string): void {
-    checkEndpoint(OWNER, endpoint);
+    checkEndpoint(OWNER, endpoint, "connect");
     if (this.#closing !== undefined) throw new ClosedError(OWNER);
     this.#wired.feed({ type: "connect", endpoint });
   }

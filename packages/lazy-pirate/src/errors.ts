@@ -74,6 +74,6 @@ export class AlreadyAnsweredError extends SeaworthyError<"ERR_ALREADY_ANSWERED">
 }
 
 function describe({ attempts, sent, endpoints }: RequestEffort): string {
-  const tried = endpoints.join(", ") || "no endpoint";
+  const tried = endpoints.join(", ") || "no connection";
   return `${attempts} ${attempts === 1 ? "attempt" : "attempts"}, ${sent} of them sent (${tried})`;
 }

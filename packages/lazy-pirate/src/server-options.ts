@@ -3,7 +3,9 @@ import {
   milliseconds,
   nested,
   type OptionRule,
+  type ResolvedSettings,
   resolveOptions,
+  resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
 
@@ -30,11 +32,17 @@ export interface LazyPirateServerOptions {
   replyCache?: boolean | ReplyCacheOptions;
   /** How long `close()` lets running handlers finish, in ms. Default 1000. */
   lingerMs?: number;
-  /** Settings of the socket: high-water marks, CURVE keys, pings. */
+  /** Settings of the socket: CURVE keys, pings, high-water marks (replies to one client: 20,000 by default). */
   socket?: SocketSettings;
 }
 
 const OWNER = "LazyPirateServer";
+
+/**
+ * Twice the requests that one client has in flight by default. ZeroMQ hears of what a peer has read
+ * only each half mark, so a ROUTER may take a peer for full when half a mark is waiting.
+ */
+const SEND_HIGH_WATER_MARK = 20_000;
 
 const replyCacheRule: OptionRule<boolean | ReplyCacheOptions> = {
   fallback: false,
@@ -64,7 +72,7 @@ export interface ResolvedServerOptions {
   readonly maxBodyBytes: number;
   readonly replyCache: Required<ReplyCacheOptions> | undefined;
   readonly lingerMs: number;
-  readonly socket: SocketSettings;
+  readonly socket: ResolvedSettings;
 }
 
 /**
@@ -73,8 +81,9 @@ export interface ResolvedServerOptions {
  * @throws TypeError or RangeError that names the option at fault
  */
 export function resolveServerOptions(options: LazyPirateServerOptions = {}): ResolvedServerOptions {
-  const { replyCache, ...rest } = resolveOptions(OWNER, schema, options);
-  if (replyCache === false) return { ...rest, replyCache: undefined };
+  const { replyCache, socket: given, ...rest } = resolveOptions(OWNER, schema, options);
+  const socket = resolveSettings(`${OWNER}: socket`, { sendHighWaterMark: SEND_HIGH_WATER_MARK, ...given });
+  if (replyCache === false) return { ...rest, socket, replyCache: undefined };
   const bounds = replyCache === true ? {} : replyCache;
-  return { ...rest, replyCache: resolveOptions(`${OWNER}: replyCache`, cacheSchema, bounds) };
+  return { ...rest, socket, replyCache: resolveOptions(`${OWNER}: replyCache`, cacheSchema, bounds) };
 }

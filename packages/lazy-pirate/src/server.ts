@@ -9,7 +9,7 @@ import {
   LimitError,
   systemScheduler,
 } from "@seaworthy/core";
-import { type DriverStats, Role, resolveSettings, ZmqTransport } from "@seaworthy/core/node";
+import { type DriverStats, Role, ZmqTransport } from "@seaworthy/core/node";
 import { LazyPirateRequest } from "./request.js";
 import { LazyPirateServerMachine } from "./server-machine.js";
 import type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";
@@ -61,12 +61,11 @@ export class LazyPirateServer
   constructor(options: LazyPirateServerOptions = {}) {
     super("lazy-pirate");
     this.#options = resolveServerOptions(options);
-    const socket = resolveSettings(`${OWNER}: socket`, this.#options.socket);
     this.#machine = new LazyPirateServerMachine(this.#options);
     this.#wired = wireServer(this.#machine, {
       transport: this.#transport,
       scheduler: systemScheduler,
-      socket,
+      socket: this.#options.socket,
       owner: {
         run: ({ ticket, key, body }) => this.#hand(this.#request(ticket, key, body as Buffer[])),
         status: (event) => this.report(event),
@@ -82,7 +81,7 @@ export class LazyPirateServer
    * ClosedError
    */
   async bind(endpoint: string): Promise<string> {
-    checkEndpoint(OWNER, endpoint);
+    checkEndpoint(OWNER, endpoint, "bind");
     if (this.#closing !== undefined) throw new ClosedError(OWNER);
     return this.#wired.bind(endpoint);
   }

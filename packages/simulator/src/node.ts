@@ -1,17 +1,17 @@
-import type {
-  Random,
-  Scheduler,
-  SocketHandlers,
-  SocketSpec,
-  Transport,
-  TransportSocket,
+import {
+  type Random,
+  resolveSpec,
+  type Scheduler,
+  type SocketHandlers,
+  type SocketSpec,
+  type Transport,
+  type TransportSocket,
 } from "@seaworthy/core";
 import { Disk } from "./disk.js";
 import type { LogPart } from "./log.js";
 import type { Network } from "./network.js";
 import { NodeProcess } from "./process.js";
 import { hashText, randomStream } from "./random.js";
-import { resolveSpec } from "./settings.js";
 import type { SimulatedSocket } from "./socket.js";
 import { SimulatedDealer } from "./socket-dealer.js";
 import { SimulatedPublisher } from "./socket-publisher.js";

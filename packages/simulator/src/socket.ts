@@ -4,6 +4,7 @@ import {
   Fifo,
   type Frames,
   framesEqual,
+  type ResolvedSpec,
   type SocketHandlers,
   type TransportSocket,
   textFrame,
@@ -14,7 +15,6 @@ import type { Network } from "./network.js";
 import type { SimulatedNode } from "./node.js";
 import { Pipe } from "./pipe.js";
 import type { NodeProcess } from "./process.js";
-import type { ResolvedSpec } from "./settings.js";
 
 interface Notice {
   readonly event: ConnectionEvent;

@@ -106,7 +106,12 @@ export class SocketDriver implements TransportSocket {
   }
 
   connect(endpoint: string): void {
-    this.#socket.connect(endpoint);
+    try {
+      this.#socket.connect(endpoint);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      queueMicrotask(() => this.#report({ type: "failed", endpoint, reason }));
+    }
   }
 
   disconnect(endpoint: string): void {

@@ -6,4 +6,4 @@
  */
 export { type DriverStats, SocketDriver } from "./driver.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
-export { type ResolvedSettings, resolveSettings, ZmqTransport } from "./transport.js";
+export { ZmqTransport } from "./transport.js";
