@@ -1,9 +1,7 @@
 import {
   Backoff,
-  type DeadlineEntry,
   DeadlineQueue,
   Fifo,
-  type Frames,
   type Machine,
   type Random,
   SequenceSource,
@@ -18,24 +16,9 @@ import type {
 } from "./client-messages.js";
 import type { ResolvedClientOptions } from "./client-options.js";
 import { type Connection, Connections } from "./connections.js";
-import { type RequestEvent, type RequestState, requestLife } from "./request-life.js";
+import { FAILURE_CODES, noteEndpoint, type Pending, wasSilent } from "./pending.js";
+import { type RequestEvent, requestLife } from "./request-life.js";
 import type { FailureReply, Reply, RequestId } from "./wire.js";
-
-interface Pending {
-  readonly call: number;
-  readonly sequence: bigint;
-  readonly body: Frames;
-  readonly timeoutMs: number;
-  readonly maxAttempts: number;
-  readonly endpoints: string[];
-  readonly timer: DeadlineEntry<number>;
-  state: RequestState;
-  attempts: number;
-  sent: number;
-  attemptStartedAt: number;
-  /** Where the attempt that is under way was sent. */
-  connection: Connection | undefined;
-}
 
 /** The protocol of a Lazy Pirate client: retries, replaces silent connections, matches replies. */
 export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, LazyPirateClientOutput> {
@@ -309,25 +292,3 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     this.#outputs.push({ type: "status", event });
   }
 }
-
-/** Not a word came over the current connection in the whole of this attempt: it may be half open. */
-function wasSilent(current: Connection, { attemptStartedAt, connection = current }: Pending): boolean {
-  return (
-    connection === current && current.openedAt <= attemptStartedAt && current.heardAt <= attemptStartedAt
-  );
-}
-
-/** The endpoints of a request in the order of its attempts; one that stays the same is noted once. */
-function noteEndpoint({ endpoints }: Pending, connection: Connection | undefined): void {
-  if (connection !== undefined && endpoints.at(-1) !== connection.endpoint)
-    endpoints.push(connection.endpoint);
-}
-
-const FAILURE_CODES: Partial<Record<RequestEvent, RequestFailure["code"]>> = {
-  exhausted: "ERR_REQUEST_TIMEOUT",
-  "last-connection-lost": "ERR_CONNECTION_LOST",
-  "not-connected": "ERR_NOT_CONNECTED",
-  "failure-reply": "ERR_HANDLER_FAILED",
-  aborted: "ERR_ABORTED",
-  closed: "ERR_CLOSED",
-};

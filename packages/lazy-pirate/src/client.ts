@@ -10,7 +10,7 @@ import {
   type SeaworthyError,
   systemScheduler,
 } from "@seaworthy/core";
-import { type DriverStats, Role, ZmqTransport } from "@seaworthy/core/node";
+import { type DriverStats, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
 import { LazyPirateClientMachine } from "./client-machine.js";
 import type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 import {
@@ -151,12 +151,8 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
 
   async #close(): Promise<void> {
     if (this.#calls.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#options.lingerMs);
-        this.#idle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+      await waitAtMost(this.#options.lingerMs, (done) => {
+        this.#idle = done;
       });
     }
     await this.#wired.close();

@@ -9,7 +9,7 @@ import {
   LimitError,
   systemScheduler,
 } from "@seaworthy/core";
-import { type DriverStats, Role, ZmqTransport } from "@seaworthy/core/node";
+import { type DriverStats, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
 import { LazyPirateRequest } from "./request.js";
 import { LazyPirateServerMachine } from "./server-machine.js";
 import type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";
@@ -138,12 +138,8 @@ export class LazyPirateServer
     this.#wired.feed({ type: "close" });
     for (const waiter of this.#waiters.splice(0)) waiter({ done: true, value: undefined });
     if (this.#machine.running > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#options.lingerMs);
-        this.#idle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+      await waitAtMost(this.#options.lingerMs, (done) => {
+        this.#idle = done;
       });
     }
     this.#abort.abort(new ClosedError(OWNER));

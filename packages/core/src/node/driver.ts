@@ -1,9 +1,11 @@
-import { type Event, Publisher, type Socket, Subscriber } from "zeromq";
+import { Publisher, type Socket, Subscriber } from "zeromq";
 import { BindError } from "../errors.js";
 import type { Frames } from "../frames.js";
 import { Fifo } from "../machine.js";
-import type { ConnectionEvent, SocketHandlers, TransportSocket } from "../transport.js";
+import type { SocketHandlers, TransportSocket } from "../transport.js";
+import { ConnectionMonitor } from "./connection-monitor.js";
 import { throwUncaught } from "./uncaught.js";
+import { waitAtMost } from "./wait.js";
 
 /** A zeromq.js socket, seen with all that some types lack; in fact each type has send and receive. */
 type AnySocket = Socket & {
@@ -67,12 +69,7 @@ export class SocketDriver implements TransportSocket {
   readonly #handlers: SocketHandlers;
   readonly #maxQueued: number;
   readonly #queue = new Fifo<Frames>();
-  /** Established connections per address: on a bound socket many share one. */
-  readonly #up = new Map<string, number>();
-  /** Addresses at which the next `disconnect` ends a handshake that failed, not a connection. */
-  readonly #failed = new Set<string>();
-  /** Connection events that wait until the messages before them are handed over. */
-  #held: ConnectionEvent[] = [];
+  readonly #monitor: ConnectionMonitor;
   readonly #loops: Promise<void>[] = [];
   #pumping = false;
   #drained: (() => void) | undefined;
@@ -91,7 +88,11 @@ export class SocketDriver implements TransportSocket {
     this.#reads = !(socket instanceof Publisher);
     this.#handlers = handlers;
     this.#maxQueued = maxQueued;
-    this.#loops.push(this.#monitor());
+    this.#monitor = new ConnectionMonitor(
+      (event) => this.#tell(() => this.#handlers.connection?.(event)),
+      () => this.#quiet(),
+    );
+    this.#loops.push(this.#monitor.run(socket.events));
     if (this.#reads) this.#loops.push(this.#receive());
   }
 
@@ -110,13 +111,13 @@ export class SocketDriver implements TransportSocket {
       this.#socket.connect(endpoint);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      queueMicrotask(() => this.#report({ type: "failed", endpoint, reason }));
+      queueMicrotask(() => this.#monitor.report({ type: "failed", endpoint, reason }));
     }
   }
 
   disconnect(endpoint: string): void {
     this.#socket.disconnect(endpoint);
-    this.#up.delete(endpoint);
+    this.#monitor.forget(endpoint);
   }
 
   subscribe(prefix: Uint8Array): void {
@@ -144,13 +145,9 @@ export class SocketDriver implements TransportSocket {
   async #close(lingerMs: number): Promise<void> {
     const limitMs = Math.min(lingerMs, MAX_LINGER_MS);
     const deadline = performance.now() + limitMs;
-    if (this.#pumping && limitMs > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, limitMs);
-        this.#drained = () => {
-          clearTimeout(timer);
-          resolve();
-        };
+    if (this.#pumping) {
+      await waitAtMost(limitMs, (done) => {
+        this.#drained = done;
       });
     }
     this.#closed = true;
@@ -222,6 +219,7 @@ export class SocketDriver implements TransportSocket {
 
   /** A handler that throws is a defect of its owner, and must not end our loop. */
   #tell(call: () => void): void {
+    if (this.#closed) return;
     try {
       call();
     } catch (error) {
@@ -229,77 +227,13 @@ export class SocketDriver implements TransportSocket {
     }
   }
 
-  async #monitor(): Promise<void> {
-    const { events } = this.#socket;
-    for (;;) {
-      let event: Event;
-      try {
-        event = await events.receive();
-      } catch {
-        return; // the socket was closed
-      }
-      if (event.type === "end") return;
-      if (!this.#closed) this.#connectionEvent(event);
-    }
-  }
-
-  #connectionEvent(event: Event): void {
-    switch (event.type) {
-      case "handshake":
-        this.#up.set(event.address, (this.#up.get(event.address) ?? 0) + 1);
-        this.#report({ type: "up", endpoint: event.address });
-        break;
-      case "disconnect":
-        if (this.#wasUp(event.address)) this.#report({ type: "down", endpoint: event.address });
-        break;
-      case "handshake:error:protocol":
-      case "handshake:error:auth":
-      case "handshake:error:other":
-        this.#failed.add(event.address);
-        this.#report({ type: "failed", endpoint: event.address, reason: event.error.message });
-        break;
-      case "close":
-        this.#report({ type: "failed", endpoint: event.address });
-        break;
-    }
-  }
-
-  /** Takes note of a lost connection; false if it had not been established. */
-  #wasUp(address: string): boolean {
-    if (this.#failed.delete(address)) return false;
-    const count = this.#up.get(address) ?? 0;
-    if (count > 1) this.#up.set(address, count - 1);
-    else this.#up.delete(address);
-    return count > 0;
-  }
-
-  /** Events keep their order; the end of a connection comes after everything that came over it. */
-  #report(event: ConnectionEvent): void {
-    if (this.#held.length > 0) this.#held.push(event);
-    else if (event.type === "down" && this.#reads) {
-      this.#held.push(event);
-      void this.#reportHeld();
-    } else this.#tell(() => this.#handlers.connection?.(event));
-  }
-
-  async #reportHeld(): Promise<void> {
-    while (this.#held.length > 0) {
-      const count = this.#held.length;
-      await this.#quiet();
-      const events = this.#held.slice(0, count);
-      this.#held = this.#held.slice(count);
-      for (const event of events) {
-        if (!this.#closed) this.#tell(() => this.#handlers.connection?.(event));
-      }
-    }
-  }
-
   /**
-   * Waits until nothing more comes to be read. Asking the socket whether it is readable would take
+   * Waits until nothing more comes to be read, which a publisher never has. Asking the socket whether it is readable would take
    * away the wake-up that our pending receive waits for, so this looks at what the loop hands over:
    * two turns, because the first one begins in the middle.
    */
   async #quiet(): Promise<void> {
+    if (!this.#reads) return;
     const until = performance.now() + QUIET_MAX_MS;
     let before: number;
     do {

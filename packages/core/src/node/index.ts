@@ -7,3 +7,4 @@
 export { type DriverStats, SocketDriver } from "./driver.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
 export { ZmqTransport } from "./transport.js";
+export { waitAtMost } from "./wait.js";
