@@ -13,14 +13,9 @@ import type { End } from "./connection.js";
 import { Link } from "./link.js";
 import type { Network } from "./network.js";
 import type { SimulatedNode } from "./node.js";
+import { Notices } from "./notices.js";
 import { Pipe } from "./pipe.js";
 import type { NodeProcess } from "./process.js";
-
-interface Notice {
-  readonly event: ConnectionEvent;
-  /** The pipe of the connection that is gone. */
-  readonly pipe: Pipe | undefined;
-}
 
 /** What all simulated sockets have in common: pipes, connections, fair-queued reading, closing. */
 export abstract class SimulatedSocket implements TransportSocket {
@@ -36,12 +31,10 @@ export abstract class SimulatedSocket implements TransportSocket {
   readonly #readable = new Fifo<Pipe>();
   readonly #links = new Map<string, Link>();
   readonly #addresses: string[] = [];
-  /** Connection events that wait for their turn. */
-  readonly #notices = new Fifo<Notice>();
+  readonly #notices: Notices;
   #isReading = false;
   #sentInTurn = 0;
   #turn = -1;
-  #noticeAt = 0;
   #isClosing = false;
   #isClosed = false;
   #closed: Promise<void> | undefined;
@@ -60,6 +53,7 @@ export abstract class SimulatedSocket implements TransportSocket {
     this.settings = spec;
     this.#handlers = handlers;
     this.routingId = spec.routingId === undefined ? undefined : textFrame(spec.routingId);
+    this.#notices = new Notices(network, process, (event) => this.#tell(event));
     process.sockets.add(this);
   }
 
@@ -162,7 +156,7 @@ export abstract class SimulatedSocket implements TransportSocket {
     pipe.end = end;
     if (end.link?.pipe === undefined) this.addPipe(pipe);
     this.connected(end, pipe);
-    this.#event({ type: "up", endpoint: end.endpoint });
+    this.#notices.add({ type: "up", endpoint: end.endpoint });
     end.flush();
   }
 
@@ -172,14 +166,14 @@ export abstract class SimulatedSocket implements TransportSocket {
     if (pipe !== undefined && link?.pipe === undefined) this.removePipe(pipe);
     // An `immediate` socket loses what it has not read, too.
     if (pipe !== undefined && link !== undefined && link.pipe === undefined) this.#forgetUnread(pipe);
-    if (wasUp) this.#event({ type: "down", endpoint: end.endpoint }, pipe);
+    if (wasUp) this.#notices.add({ type: "down", endpoint: end.endpoint }, pipe);
     if (link === undefined) return;
     if (wasUp) link.retry();
     else link.failed(reason);
   }
 
   connectionFailed(endpoint: string, reason: string): void {
-    this.#event({ type: "failed", endpoint, reason });
+    this.#notices.add({ type: "failed", endpoint, reason });
   }
 
   /** A pipe has sent something: what waits in front of the pipes may go on, and a closing socket may end. */
@@ -268,35 +262,17 @@ export abstract class SimulatedSocket implements TransportSocket {
     const message = this.received(pipe, frames);
     this.network.log.record(this.network.loop.now, "gets", this.node, undefined, message);
     this.#handlers.message(message);
-    if (this.#notices.length > 0) this.process.post(this.#notify);
+    this.#notices.pipeRead();
   };
 
-  #event(event: ConnectionEvent, pipe?: Pipe): void {
-    const { loop } = this.network;
-    const notify = (): void => {
-      this.#notices.push({ event, pipe });
-      this.#notify();
-    };
-    // ZeroMQ's monitor is a socket of its own: events keep their order among each other, but a
-    // message may overtake them.
-    this.#noticeAt = Math.max(this.#noticeAt, loop.now + this.network.noticeDelay());
-    if (this.#noticeAt <= loop.now) this.process.dispatch(notify);
-    else loop.at(this.#noticeAt, () => this.process.dispatch(notify));
+  #tell(event: ConnectionEvent): void {
+    if (this.#isClosing) return;
+    const verb = event.type === "failed" ? "fails" : event.type === "up" ? "is up" : "is down";
+    const { endpoint, reason } = event;
+    const parts = reason === undefined ? [endpoint] : [endpoint, reason];
+    this.network.log.record(this.network.loop.now, verb, this.node, parts);
+    this.#handlers.connection?.(event);
   }
-
-  /** Tells the owner of connections; of the end of one only when all that came over it is read. */
-  readonly #notify = (): void => {
-    for (let notice = this.#notices.peek(); notice !== undefined; notice = this.#notices.peek()) {
-      const { event, pipe } = notice;
-      if (this.#isClosing || (event.type === "down" && pipe !== undefined && pipe.in.length > 0)) return;
-      this.#notices.shift();
-      const verb = event.type === "failed" ? "fails" : event.type === "up" ? "is up" : "is down";
-      const { endpoint, reason } = event;
-      const parts = reason === undefined ? [endpoint] : [endpoint, reason];
-      this.network.log.record(this.network.loop.now, verb, this.node, parts);
-      this.#handlers.connection?.(event);
-    }
-  };
 
   #forgetUnread(pipe: Pipe): void {
     if (pipe.in.length > 0) this.dropped("unread", pipe.in.length);
