@@ -229,3 +229,22 @@ test("a delay adds to the latency of one direction", () => {
   simulation.runFor(1);
   expect(appOf(server).messages).toEqual(["slow", "quick again"]);
 });
+
+test("an immediate socket loses what it has not read with its connection; another one does not", () => {
+  for (const [immediate, expected] of [
+    [true, ["first"]],
+    [false, ["first", "second", "third"]],
+  ] as const) {
+    const simulation = new Simulation({ network: oneMs });
+    const server = binder(simulation, "server", { type: "router" });
+    const client = connecter(simulation, "client", "server", { type: "dealer", routingId: "c", immediate });
+    simulation.runFor(50);
+    client.slow(100);
+    for (const text of ["first", "second", "third"]) appOf(server).sendText("c", text);
+    simulation.runFor(50);
+    simulation.cut("server", "client");
+    simulation.runFor(5000);
+    expect(appOf(client).messages).toEqual(expected);
+    expect(kinds(appOf(client).events).slice(0, 2)).toEqual(["up", "down"]);
+  }
+});

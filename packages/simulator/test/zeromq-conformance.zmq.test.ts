@@ -165,6 +165,45 @@ describe.each([
     expect(client.events).toEqual(["up", "down", "up"]);
   });
 
+  test("the end of a connection is told after everything that came over it", async () => {
+    lab = makeLab();
+    const server = lab.open(router);
+    const client = lab.open({ ...dealer, reconnect: false });
+    client.socket.connect(server.socket.bind("tcp://127.0.0.1:*"));
+    texts(client, "ask");
+    await lab.until(() => server.messages.length === 1);
+    const answers = Array.from({ length: 200 }, (_, index) => String(index));
+    for (const answer of answers) server.socket.send([server.ids[0] as Uint8Array, textFrame(answer)]);
+    void server.socket.close(10_000);
+    let whenTold: readonly string[] | undefined;
+    await lab.until(() => {
+      if (client.events.includes("down")) whenTold ??= [...client.messages];
+      return whenTold !== undefined;
+    });
+    expect(whenTold).toEqual(answers);
+  });
+
+  test("with `reconnect: false` a lost connection is not made again, and what it had queued is never sent", async () => {
+    lab = makeLab();
+    const first = lab.open(router, true);
+    const endpoint = first.socket.bind("tcp://127.0.0.1:*");
+    const once = lab.open({ ...dealer, reconnect: false });
+    const again = lab.open(dealer);
+    for (const peer of [once, again]) peer.socket.connect(endpoint);
+    texts(once, "once");
+    texts(again, "again");
+    await lab.until(() => once.messages.length === 1 && again.messages.length === 1);
+    await first.socket.close(0);
+    await lab.until(() => once.events.at(-1) === "down" && again.events.at(-1) === "down");
+    texts(once, "stale");
+    const second = lab.open(router);
+    second.socket.bind(endpoint);
+    texts(again, "fresh");
+    await lab.until(() => again.events.at(-1) === "up" && second.messages.length > 0);
+    expect(second.messages).toEqual(["fresh"]);
+    expect(once.events).toEqual(["up", "down"]);
+  });
+
   test("a second peer with a routing id in use is ignored", async () => {
     lab = makeLab();
     const server = lab.open(router, true);
