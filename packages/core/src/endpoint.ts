@@ -2,8 +2,11 @@
 const ENDPOINT = /^([a-z][a-z0-9+]*):\/\/(\S+)$/;
 const TCP_ADDRESS = /^(?:\S+;)?(?:\[[^\]\s]+\]|[^\s:[\]]+):(\*|\d{1,5})$/;
 const MAX_PORT = 65_535;
-/** Transports of libzmq that carry the socket types used here, in some build of it. */
-const TRANSPORTS = ["tcp", "ipc", "inproc", "ws", "wss", "tipc", "vmci"];
+/**
+ * Transports of libzmq, in some build of it. Not inproc: its sockets say nothing of their
+ * connections, which the patterns go by.
+ */
+const TRANSPORTS = ["tcp", "ipc", "ws", "wss", "tipc", "vmci"];
 
 /**
  * Checks that an endpoint can be meant for ZeroMQ, so that a typing error is reported where it was

@@ -19,6 +19,8 @@ const BUSY_MS = 5;
 /** Time to read what arrived during a stall, per round and in all, in ms. */
 const DRAIN_ROUND_MS = 20;
 const DRAIN_MAX_MS = 1000;
+/** Stalls within a drain that begin it anew. A process that is always slow must judge in the end. */
+const DRAIN_MAX_RESTARTS = 3;
 
 /**
  * Runs one machine: feeds it inputs, performs its outputs, and wakes it at its deadline with one
@@ -109,7 +111,7 @@ export class MachineHost<Input, Output> {
     const lateMs = now - expectedAt;
     if (lateMs > this.#stallMs) {
       this.#backlog(); // What came in before the stall does not count as coming in after it.
-      this.#drain(expectedAt, now, now + DRAIN_ROUND_MS);
+      this.#drain({ stalledSince: expectedAt, startedAt: now, restarts: 0 }, now + DRAIN_ROUND_MS);
     } else if (lateMs > BUSY_MS && !hasRead) this.#pause(now, () => this.#wake(now, true));
     else this.#judge();
   }
@@ -134,16 +136,25 @@ export class MachineHost<Input, Output> {
     this.#cancelTimer = this.#scheduler.schedule(until, then);
   }
 
-  #drain(stalledSince: number, startedAt: number, until: number): void {
+  #drain(drain: Drain, until: number): void {
     this.#pause(until, () => {
       const now = this.#scheduler.now();
-      const hasStalledAgain = now - until > this.#stallMs;
-      if (hasStalledAgain || (this.#backlog() && now - startedAt < DRAIN_MAX_MS)) {
-        this.#drain(stalledSince, hasStalledAgain ? now : startedAt, now + DRAIN_ROUND_MS);
-        return;
+      const hasStalledAgain = now - until > this.#stallMs && drain.restarts < DRAIN_MAX_RESTARTS;
+      if (hasStalledAgain) {
+        this.#drain({ ...drain, startedAt: now, restarts: drain.restarts + 1 }, now + DRAIN_ROUND_MS);
+      } else if (this.#backlog() && now - drain.startedAt < DRAIN_MAX_MS) {
+        this.#drain(drain, now + DRAIN_ROUND_MS);
+      } else {
+        this.#machine.handle({ type: "stalled", ms: now - drain.stalledSince }, now);
+        this.#judge();
       }
-      this.#machine.handle({ type: "stalled", ms: now - stalledSince }, now);
-      this.#judge();
     });
   }
+}
+
+/** Reading what arrived during a stall. */
+interface Drain {
+  readonly stalledSince: number;
+  readonly startedAt: number;
+  readonly restarts: number;
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+export { AbortedCalls } from "./abort.js";
 export { Backoff, type BackoffOptions } from "./backoff.js";
 export { type Clock, type Random, type Scheduler, systemScheduler } from "./clock.js";
 export { type DeadlineEntry, DeadlineQueue } from "./deadline-queue.js";

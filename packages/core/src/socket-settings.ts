@@ -11,6 +11,7 @@ const settingsSchema = {
   reconnectIntervalMs: milliseconds(100, { min: 1, max: MAX_INT }),
   reconnectMaxIntervalMs: milliseconds(2000, { min: 1, max: MAX_INT }),
   pingIntervalMs: milliseconds(0, { max: MAX_INT }),
+  ipv6: flag(false),
   curve: nested({}) as OptionRule<object>,
 } as const;
 

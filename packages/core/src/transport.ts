@@ -64,6 +64,8 @@ export interface SocketSettings {
    * word, but not a peer whose process is blocked. Default 0.
    */
   pingIntervalMs?: number;
+  /** Take and make IPv6 connections besides IPv4 ones; needed for endpoints such as `tcp://[::1]:5555`. Default false. */
+  ipv6?: boolean;
   /** Encryption and authentication. Default none. */
   curve?: CurveOptions | undefined;
 }
@@ -104,8 +106,13 @@ export interface TransportSocket {
   disconnect(endpoint: string): void;
   /** SUBSCRIBER: receive what begins with `prefix`. */
   subscribe(prefix: Uint8Array): void;
-  /** Sends, in order. False, with nothing sent, when the queue is at `maxQueued` or the socket closes. */
-  send(frames: Frames): boolean;
+  /**
+   * Sends, in order. False, with nothing sent, when the queue is at `maxQueued` or the socket closes.
+   *
+   * @param isWanted - asked when the message has got to the front of the queue: false drops it, so that
+   * what was given up while it waited is not sent late
+   */
+  send(frames: Frames, isWanted?: () => boolean): boolean;
   /** Closes, once; gives what is queued up to `lingerMs` to leave. */
   close(lingerMs: number): Promise<void>;
 }

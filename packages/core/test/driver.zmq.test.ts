@@ -12,7 +12,14 @@ describe("messages", () => {
     await dealer.seen.until(({ messages }) => messages.length === 1);
     expect(router.seen.texts).toEqual([["me", "id", "", "body"]]);
     expect(dealer.seen.texts).toEqual([["id", "", "body"]]);
-    expect(router.transport.stats()).toEqual({ sent: 1, received: 1, refused: 0, overflowed: 0, queued: 0 });
+    expect(router.transport.stats()).toEqual({
+      sent: 1,
+      received: 1,
+      refused: 0,
+      overflowed: 0,
+      discarded: 0,
+      queued: 0,
+    });
   });
 
   it("stay in order, also when sent from within a handler", async () => {
@@ -22,6 +29,18 @@ describe("messages", () => {
     for (let index = 0; index < count; index++) dealer.socket.send([bytes(String(index))]);
     await dealer.seen.until(({ messages }) => messages.length === count);
     expect(dealer.seen.texts).toEqual(Array.from({ length: count }, (_, index) => [String(index)]));
+  });
+
+  it("that nobody wants any more when their turn comes are not sent, and are counted", async () => {
+    const { router, dealer } = await openPair();
+    // The first is in the pump's hand at once; those behind it are asked for when their turn comes.
+    let isWanted = true;
+    for (const text of ["one", "two", "three"]) dealer.socket.send([bytes(text)], () => isWanted);
+    isWanted = false;
+    dealer.socket.send([bytes("four")], () => true);
+    await router.seen.until(({ messages }) => messages.length === 2);
+    expect(router.seen.texts.map((frames) => frames[1])).toEqual(["one", "four"]);
+    expect(dealer.transport.stats()).toMatchObject({ sent: 2, discarded: 2, queued: 0 });
   });
 
   it("reach a subscriber by prefix", async () => {

@@ -316,6 +316,13 @@ describe("MachineHost after its process stood still", () => {
     expect(machine.log.slice(1)).toEqual(["stalled 8020 @9020", "tick @9020"]);
   });
 
+  it("judges in the end even if it is always standing still", () => {
+    const { time, machine, host } = setup();
+    host.feed(due(1000));
+    for (let turn = 1; turn <= 5; turn++) time.stall(1000 + turn * 130);
+    expect(machine.log).toEqual(["deadline @0", "stalled 650 @1650", "tick @1650"]);
+  });
+
   it("does not take a deadline that was past when it was set for a stall", () => {
     const { time, machine, host } = setup();
     time.run(5000);

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { type CurveOptions, resolveSettings, type SocketSettings } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { curveKeyPair } from "zeromq";
@@ -20,6 +21,7 @@ describe("socket settings", () => {
       reconnectIntervalMs: 100,
       reconnectMaxIntervalMs: 2000,
       pingIntervalMs: 0,
+      ipv6: false,
     });
     expect(resolve({ curve: undefined })).not.toHaveProperty("curve");
   });
@@ -53,6 +55,7 @@ describe("socket settings", () => {
       reconnectIntervalMs: 9.5,
       reconnectMaxIntervalMs: 2,
       pingIntervalMs: 1000.5,
+      ipv6: true,
       curve: serverCurve,
     };
     const { socket } = open({ type, ...settings, immediate: true, handover: true, routingId: "id" });
@@ -198,5 +201,43 @@ describe("the end of a connection", () => {
       await dealer.seen.until((seen) => seen.count("down") === 1);
       expect(receivedAtEnd).toBe(700);
     }
+  });
+});
+
+describe("addresses", () => {
+  it("that cannot be resolved are reported as failed, once, and at once", async () => {
+    const { socket, seen } = open({ type: "dealer", reconnect: false });
+    // A label of a name has 63 characters at most, so no name server need be asked.
+    const endpoint = `tcp://${"x".repeat(64)}.invalid:5555`;
+    socket.connect(endpoint);
+    await seen.until(({ connections }) => connections.length > 0);
+    expect(seen.connections).toEqual([
+      {
+        type: "failed",
+        endpoint,
+        reason: "the address cannot be resolved",
+      },
+    ]);
+  });
+
+  it("that ZeroMQ does not take are reported as failed, and not from within connect", async () => {
+    const { socket, seen } = open({ type: "dealer" });
+    socket.connect("nonsense");
+    expect(seen.connections).toEqual([]);
+    await seen.until(({ connections }) => connections.length > 0);
+    expect(seen.connections).toMatchObject([{ type: "failed", endpoint: "nonsense" }]);
+  });
+
+  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === "::1"),
+  );
+
+  it.skipIf(!hasIpv6)("may be IPv6 where that is asked for", async () => {
+    const { socket, seen } = open({ type: "router", ipv6: true });
+    const client = open({ type: "dealer", ipv6: true });
+    client.socket.connect(socket.bind("tcp://[::1]:*"));
+    client.socket.send([bytes("six")]);
+    await seen.until(({ messages }) => messages.length > 0);
+    expect(seen.texts[0]?.[1]).toBe("six");
   });
 });

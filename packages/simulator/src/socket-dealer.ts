@@ -2,26 +2,37 @@ import { Fifo, type Frames } from "@seaworthy/core";
 import type { Pipe } from "./pipe.js";
 import { SimulatedSocket } from "./socket.js";
 
+interface Waiting {
+  readonly frames: Frames;
+  readonly isWanted: (() => boolean) | undefined;
+}
+
 /** Sends round-robin to the peers that have room, and waits when none has. */
 export class SimulatedDealer extends SimulatedSocket {
-  readonly #waiting = new Fifo<Frames>();
+  readonly #waiting = new Fifo<Waiting>();
   #turn = 0;
 
   protected override get waiting(): number {
     return this.#waiting.length;
   }
 
-  protected override route(frames: Frames): void {
+  protected override route(frames: Frames, isWanted?: () => boolean): void {
     const pipe = this.waiting > 0 ? undefined : this.#nextPipe();
-    if (pipe === undefined) this.#waiting.push(frames);
+    if (pipe === undefined) this.#waiting.push({ frames, isWanted });
     else this.write(pipe, frames);
   }
 
   protected override pump(): void {
-    while (this.waiting > 0) {
+    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
+      if (next.isWanted?.() === false) {
+        this.dropped("no longer wanted", 1, next.frames);
+        this.#waiting.shift();
+        continue;
+      }
       const pipe = this.#nextPipe();
       if (pipe === undefined) return;
-      this.write(pipe, this.#waiting.shift() as Frames);
+      this.#waiting.shift();
+      this.write(pipe, next.frames);
     }
   }
 

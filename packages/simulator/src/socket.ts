@@ -83,7 +83,7 @@ export abstract class SimulatedSocket implements TransportSocket {
 
   subscribe(_prefix: Uint8Array): void {}
 
-  send(frames: Frames): boolean {
+  send(frames: Frames, isWanted?: () => boolean): boolean {
     if (this.#isClosing) return false;
     // The real driver has one message in hand, and hands on the others only when the current turn of
     // the event loop is over.
@@ -98,7 +98,7 @@ export abstract class SimulatedSocket implements TransportSocket {
     }
     this.network.log.record(this.network.loop.now, "sends", this.node, undefined, frames);
     const before = this.waiting;
-    this.route(frames);
+    this.route(frames, isWanted);
     if (this.waiting === before) this.#sentInTurn += 1;
     return true;
   }
@@ -188,7 +188,7 @@ export abstract class SimulatedSocket implements TransportSocket {
   }
 
   /** Finds a way for a message, now or later. */
-  protected abstract route(frames: Frames): void;
+  protected abstract route(frames: Frames, isWanted?: () => boolean): void;
 
   /** Sends what waits in front of the pipes. */
   protected pump(): void {}

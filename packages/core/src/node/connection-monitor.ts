@@ -11,6 +11,8 @@ export class ConnectionMonitor {
   readonly #up = new Map<string, number>();
   /** Addresses at which the next `disconnect` ends a handshake that failed, not a connection. */
   readonly #failed = new Set<string>();
+  /** Addresses of which an attempt or a connection has ended, so that a pause is no news. */
+  readonly #ended = new Set<string>();
   readonly #tell: (event: ConnectionEvent) => void;
   readonly #quiet: () => Promise<void>;
   #held: ConnectionEvent[] = [];
@@ -55,6 +57,7 @@ export class ConnectionMonitor {
         this.report({ type: "up", endpoint: event.address });
         break;
       case "disconnect":
+        this.#ended.add(event.address);
         if (this.#wasUp(event.address)) this.report({ type: "down", endpoint: event.address });
         break;
       case "handshake:error:protocol":
@@ -64,7 +67,13 @@ export class ConnectionMonitor {
         this.report({ type: "failed", endpoint: event.address, reason: event.error.message });
         break;
       case "close":
+        this.#ended.add(event.address);
         this.report({ type: "failed", endpoint: event.address });
+        break;
+      case "connect:retry":
+        // A pause with nothing before it: not even an attempt was possible.
+        if (this.#ended.delete(event.address)) break;
+        this.report({ type: "failed", endpoint: event.address, reason: "the address cannot be resolved" });
         break;
     }
   }

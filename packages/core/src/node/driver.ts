@@ -24,8 +24,20 @@ export interface DriverStats {
   refused: number;
   /** Messages not taken because the send queue was full. */
   overflowed: number;
+  /** Messages that never left the send queue: no longer wanted, or given up by a close. */
+  discarded: number;
   /** Messages waiting in the send queue now. */
   queued: number;
+}
+
+/** Counters at their beginning. */
+export function noStats(): DriverStats {
+  return { sent: 0, received: 0, refused: 0, overflowed: 0, discarded: 0, queued: 0 };
+}
+
+interface Outgoing {
+  readonly frames: Frames;
+  readonly isWanted: (() => boolean) | undefined;
 }
 
 /** Time that a loop may run before others get their turn, in ms. */
@@ -63,12 +75,12 @@ function errorCode(error: unknown): unknown {
  * socket.
  */
 export class SocketDriver implements TransportSocket {
-  readonly stats: DriverStats = { sent: 0, received: 0, refused: 0, overflowed: 0, queued: 0 };
+  readonly stats: DriverStats = noStats();
   readonly #socket: AnySocket;
   readonly #reads: boolean;
   readonly #handlers: SocketHandlers;
   readonly #maxQueued: number;
-  readonly #queue = new Fifo<Frames>();
+  readonly #queue = new Fifo<Outgoing>();
   readonly #monitor: ConnectionMonitor;
   readonly #loops: Promise<void>[] = [];
   #pumping = false;
@@ -124,14 +136,14 @@ export class SocketDriver implements TransportSocket {
     this.#socket.subscribe?.(prefix);
   }
 
-  send(frames: Frames): boolean {
+  send(frames: Frames, isWanted?: () => boolean): boolean {
     if (this.#socket instanceof Subscriber) throw new TypeError("a subscriber cannot send");
     if (this.#closing !== undefined) return false;
     if (this.#queue.length >= this.#maxQueued) {
       this.stats.overflowed += 1;
       return false;
     }
-    this.#queue.push(frames);
+    this.#queue.push({ frames, isWanted });
     this.stats.queued = this.#queue.length;
     if (!this.#pumping) void this.#pump();
     return true;
@@ -151,6 +163,7 @@ export class SocketDriver implements TransportSocket {
       });
     }
     this.#closed = true;
+    this.stats.discarded += this.#queue.length;
     this.#queue.clear();
     this.stats.queued = 0;
     this.#socket.linger = Math.max(0, Math.ceil(deadline - performance.now()));
@@ -192,7 +205,13 @@ export class SocketDriver implements TransportSocket {
     this.#pumping = true;
     const socket = this.#socket;
     const slice = new Slice();
-    for (let frames = this.#queue.shift(); frames !== undefined; frames = this.#queue.shift()) {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const { frames, isWanted } = next;
+      if (isWanted?.() === false) {
+        this.stats.discarded += 1;
+        this.stats.queued = this.#queue.length;
+        continue;
+      }
       try {
         await socket.send(frames);
         this.stats.sent += 1;

@@ -1,7 +1,7 @@
 import { Dealer, Publisher, Router, type Socket, Subscriber } from "zeromq";
 import { type ResolvedSpec, resolveSpec } from "../socket-settings.js";
 import type { CurveOptions, SocketHandlers, SocketSpec, Transport, TransportSocket } from "../transport.js";
-import { type DriverStats, SocketDriver } from "./driver.js";
+import { type DriverStats, noStats, SocketDriver } from "./driver.js";
 
 function curveSocketOptions(curve: CurveOptions | undefined): object {
   if (curve === undefined) return {};
@@ -36,6 +36,7 @@ function openSocket(spec: ResolvedSpec): Socket {
     linger: 0,
     maxMessageSize: spec.maxFrameBytes,
     immediate: spec.immediate,
+    ipv6: spec.ipv6,
     ...reconnectOptions(spec),
     ...(pingIntervalMs > 0 ? { heartbeatInterval: Math.ceil(pingIntervalMs) } : {}),
     ...curveSocketOptions(spec.curve),
@@ -58,7 +59,7 @@ export class ZmqTransport implements Transport {
   readonly #owner: string;
   readonly #open = new Set<SocketDriver>();
   #receivedWhenAsked = 0;
-  readonly #past: DriverStats = { sent: 0, received: 0, refused: 0, overflowed: 0, queued: 0 };
+  readonly #past: DriverStats = noStats();
 
   /** @param owner - the name that error messages begin with */
   constructor(owner: string) {
@@ -74,7 +75,7 @@ export class ZmqTransport implements Transport {
       connect: (endpoint) => driver.connect(endpoint),
       disconnect: (endpoint) => driver.disconnect(endpoint),
       subscribe: (prefix) => driver.subscribe(prefix),
-      send: (frames) => driver.send(frames),
+      send: (frames, isWanted) => driver.send(frames, isWanted),
       close: async (lingerMs) => {
         await driver.close(lingerMs);
         if (this.#open.delete(driver)) addStats(this.#past, driver.stats);
@@ -106,5 +107,6 @@ function addStats(total: DriverStats, more: DriverStats): void {
   total.received += more.received;
   total.refused += more.refused;
   total.overflowed += more.overflowed;
+  total.discarded += more.discarded;
   total.queued += more.queued;
 }
