@@ -53,10 +53,13 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     this.#backoff = new Backoff(options.backoff, random, "LazyPirateClient: backoff");
     const { reconnectIntervalMs: initialMs, reconnectMaxIntervalMs: maxMs } = options.socket;
     const reconnection = new Backoff({ initialMs, maxMs }, random, "LazyPirateClient: socket");
-    this.#connections = new Connections(options.maxConnections, reconnection, {
+    this.#connections = new Connections(options.maxConnections, options.connectTimeoutMs, reconnection, {
       open: ({ number, endpoint }) => this.#outputs.push({ type: "open", connection: number, endpoint }),
       discard: ({ number }) => this.#outputs.push({ type: "discard", connection: number }),
-      abandoned: (connection) => this.#endAttemptsOn(connection),
+      abandoned: (connection) => {
+        this.#report({ type: "connection-abandoned", at: this.#now, endpoint: connection.endpoint });
+        this.#endAttemptsOn(connection);
+      },
       replaced: (from, to, reason) => {
         this.stats.replaced += 1;
         this.#report({ type: "connection-replaced", at: this.#now, from, to, reason });
@@ -98,8 +101,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
         return;
       }
       case "not-taken":
-        this.stats.refused += 1;
-        return this.#report({ type: "send-refused", at: now, call: input.call });
+        return this.#notTaken(input.call);
       case "connect":
         return this.#connections.add(input.endpoint, now);
       case "disconnect":
@@ -115,13 +117,15 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
         // Replies that came during the stall have been read by now, so attempts are judged as ever.
         return this.#report({ type: "process-stalled", at: now, ms: input.ms });
       default:
-        return this.#connectionChanged(input.type, input.connection);
+        return this.#connectionChanged(input);
     }
   }
 
   tick(now: number): void {
     this.#now = now;
     this.#connections.tick(now);
+    const overdue = this.#connections.overdue(now);
+    if (overdue !== undefined) this.#connectionLost(overdue, "it took too long");
     for (let call = this.#timers.takeDue(now); call !== undefined; call = this.#timers.takeDue(now)) {
       const pending = this.#byCall.get(call) as Pending;
       if (pending.state === "backing-off") this.#step(pending, "pause-over");
@@ -180,10 +184,14 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     if (connection !== undefined) this.#connections.heard(connection, this.#now);
   }
 
-  #connectionChanged(change: "up" | "down", number: number): void {
+  #connectionChanged({
+    type,
+    connection: number,
+    reason,
+  }: LazyPirateClientInput & { type: "up" | "down" }): void {
     const connection = this.#connections.find(number);
     if (connection === undefined) return;
-    if (change !== "up") return this.#connectionLost(connection);
+    if (type === "down") return this.#connectionLost(connection, reason);
     this.#report({ type: "connection-opened", at: this.#now, endpoint: connection.endpoint });
     this.#connections.up(connection, this.#now);
     if (connection !== this.#connections.current) return;
@@ -192,9 +200,10 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     }
   }
 
-  #connectionLost(connection: Connection): void {
+  #connectionLost(connection: Connection, reason: string | undefined): void {
     const type = connection.isUp ? "connection-lost" : "connection-failed";
-    this.#report({ type, at: this.#now, endpoint: connection.endpoint });
+    const because = reason === undefined ? {} : { reason };
+    this.#report({ type, at: this.#now, endpoint: connection.endpoint, ...because });
     this.#endAttemptsOn(connection);
     this.#connections.lost(connection, this.#now);
   }
@@ -205,6 +214,21 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
       if (pending.connection !== undefined && pending.connection !== connection) continue;
       this.#step(pending, this.#isLastAttempt(pending) ? "last-connection-lost" : "connection-lost");
     }
+  }
+
+  /** The socket's queue was full: this attempt was never sent, and waits for its time to be over. */
+  #notTaken(call: number): void {
+    const pending = this.#byCall.get(call);
+    if (pending?.state !== "sent") return;
+    this.stats.refused += 1;
+    this.#report({ type: "send-refused", at: this.#now, call });
+    this.#step(pending, "not-taken");
+  }
+
+  /** Whether the attempt that was handed to this connection is still the one that counts. */
+  isAwaiting(call: number, attempt: number): boolean {
+    const pending = this.#byCall.get(call);
+    return pending?.state === "sent" && pending.attempts === attempt;
   }
 
   #timedOut(pending: Pending): void {
@@ -225,6 +249,9 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     switch (transition.action) {
       case "send":
         return this.#send(pending);
+      case "retract":
+        pending.sent -= 1;
+        return this.#release(pending);
       case "pause":
         return this.#pause(pending, event === "timed-out" ? "timed-out" : "connection-lost");
       case "offer":
@@ -234,7 +261,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
       case "settle":
         this.#forget(pending);
         this.stats.answered += 1;
-        this.#outputs.push({ type: "answered", call: pending.call, body: reply.body ?? [] });
+        this.#outputs.push({ type: "answered", call: pending.call, body: reply.body as Uint8Array[] });
         return;
       case "fail":
         return this.#fail(pending, event, reply.message);
@@ -252,6 +279,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
       type: "send",
       connection: connection.number,
       call: pending.call,
+      attempt: pending.attempts,
       id,
       body: pending.body,
     });

@@ -15,7 +15,7 @@ export type LazyPirateClientInput =
     }
   | { readonly type: "abort" | "not-taken"; readonly call: number }
   | { readonly type: "close" }
-  | { readonly type: "up" | "down"; readonly connection: number }
+  | { readonly type: "up" | "down"; readonly connection: number; readonly reason?: string | undefined }
   | { readonly type: "received"; readonly connection: number; readonly reply: Reply | FailureReply }
   | { readonly type: "malformed"; readonly connection: number; readonly reason: string };
 
@@ -37,7 +37,11 @@ export type LazyPirateClientEvent =
   | (StatusEvent & {
       readonly type: "connection-opened" | "connection-lost" | "connection-failed";
       readonly endpoint: string;
+      /** What went wrong, where it is known. */
+      readonly reason?: string;
     })
+  /** A replaced connection made room for a new one (`maxConnections`); requests on it count as lost. */
+  | (StatusEvent & { readonly type: "connection-abandoned"; readonly endpoint: string })
   | (StatusEvent & {
       readonly type: "connection-replaced";
       readonly from: string;
@@ -78,6 +82,8 @@ export type LazyPirateClientOutput =
       readonly type: "send";
       readonly connection: number;
       readonly call: number;
+      /** Number of the attempt, from 1. */
+      readonly attempt: number;
       readonly id: RequestId;
       readonly body: Frames;
     }

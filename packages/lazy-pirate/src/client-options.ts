@@ -10,6 +10,7 @@ import {
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
+import { frameLimit } from "./frame-limit.js";
 
 /** Options of a Lazy Pirate client. */
 export interface LazyPirateClientOptions {
@@ -17,26 +18,34 @@ export interface LazyPirateClientOptions {
    * How long one attempt may take, in ms, counted from when it begins and not from when a connection
    * takes it. Default 2500, the guide's `REQUEST_TIMEOUT`.
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** How often one request is tried at most, from 1. Default 3, the guide's `REQUEST_RETRIES`. */
-  attempts?: number;
+  attempts?: number | undefined;
   /** Requests that may be in flight; one more is rejected with `ERR_LIMIT_REACHED`. Default 10,000. */
-  maxInFlight?: number;
+  maxInFlight?: number | undefined;
   /** Largest body, in bytes over all its frames; a larger one is rejected. Default 16 MiB. */
-  maxBodyBytes?: number;
+  maxBodyBytes?: number | undefined;
   /** Pause before each retry: 50 ms at first, doubling to 2 s, half of it random. */
-  backoff?: BackoffOptions;
-  /** Fail a request at once, with `ERR_NOT_CONNECTED`, if no server is connected when it is made. Default false. */
-  immediate?: boolean;
+  backoff?: BackoffOptions | undefined;
+  /**
+   * How long a connection may take until it stands, in ms; then the next endpoint gets its turn.
+   * Default 2500.
+   */
+  connectTimeoutMs?: number | undefined;
+  /**
+   * Fail a request at once, with `ERR_NOT_CONNECTED`, if no server is connected when it is made, which
+   * is always so right after `connect()`: wait for `connection-opened`. Default false.
+   */
+  immediate?: boolean | undefined;
   /**
    * Connections that may be open: the current one, and replaced ones on which a reply may still
-   * come. Default 4.
+   * come. One more, and the oldest is given up: requests on it count as lost. Default 4.
    */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /** How long `close()` lets requests in flight finish, in ms. Default 1000. */
-  lingerMs?: number;
+  lingerMs?: number | undefined;
   /** Settings of the sockets: high-water marks, CURVE keys, pauses before a reconnection, pings. */
-  socket?: SocketSettings;
+  socket?: SocketSettings | undefined;
 }
 
 const schema = {
@@ -45,6 +54,7 @@ const schema = {
   maxInFlight: integer(10_000),
   maxBodyBytes: integer(16 * 1024 * 1024),
   backoff: nested<BackoffOptions>({}),
+  connectTimeoutMs: milliseconds(2500, { min: 1 }),
   immediate: flag(false),
   maxConnections: integer(4, { min: 2 }),
   lingerMs: milliseconds(1000),
@@ -52,9 +62,9 @@ const schema = {
 } as const satisfies Record<string, OptionRule<unknown>>;
 
 /** Client options with every default filled in. */
-export type ResolvedClientOptions = Required<Omit<LazyPirateClientOptions, "socket">> & {
-  socket: ResolvedSettings;
-};
+export type ResolvedClientOptions = {
+  [K in keyof Omit<LazyPirateClientOptions, "socket">]-?: Exclude<LazyPirateClientOptions[K], undefined>;
+} & { socket: ResolvedSettings };
 
 const OWNER = "LazyPirateClient";
 
@@ -64,17 +74,29 @@ const OWNER = "LazyPirateClient";
  * @throws TypeError or RangeError that names the option at fault
  */
 export function resolveClientOptions(options: LazyPirateClientOptions = {}): ResolvedClientOptions {
-  const resolved = resolveOptions(OWNER, schema, options);
-  return { ...resolved, socket: resolveSettings(`${OWNER}: socket`, resolved.socket) };
+  const { socket: given, ...rest } = resolveOptions(OWNER, schema, options);
+  const socket = resolveSettings(`${OWNER}: socket`, given);
+  // A burst of as many requests as may be in flight must find room.
+  const maxQueued =
+    given.maxQueued === undefined ? Math.max(socket.maxQueued, rest.maxInFlight) : socket.maxQueued;
+  return {
+    ...rest,
+    socket: { ...socket, maxQueued, maxFrameBytes: frameLimit(OWNER, rest.maxBodyBytes, given) },
+  };
 }
 
 /** What one request may set for itself. */
 export interface RequestLimits {
   timeoutMs?: number | undefined;
   attempts?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
-const limitsSchema = { timeoutMs: schema.timeoutMs, attempts: schema.attempts };
+const signalRule: OptionRule<AbortSignal | undefined> = {
+  fallback: undefined,
+  check: (value) => (value instanceof AbortSignal ? undefined : { kind: "type", expected: "an AbortSignal" }),
+};
+const limitsSchema = { timeoutMs: schema.timeoutMs, attempts: schema.attempts, signal: signalRule };
 
 /**
  * The limits of one request: its own, or else the client's.
@@ -83,11 +105,13 @@ const limitsSchema = { timeoutMs: schema.timeoutMs, attempts: schema.attempts };
  */
 export function resolveLimits(
   client: ResolvedClientOptions,
-  { timeoutMs, attempts }: RequestLimits,
-): Required<{ timeoutMs: number; attempts: number }> {
-  const given = resolveOptions(`${OWNER}.request`, limitsSchema, { timeoutMs, attempts });
+  limits: RequestLimits,
+): { timeoutMs: number; attempts: number } {
+  const given = resolveOptions(REQUEST_OWNER, limitsSchema, limits);
   return {
-    timeoutMs: timeoutMs === undefined ? client.timeoutMs : given.timeoutMs,
-    attempts: attempts === undefined ? client.attempts : given.attempts,
+    timeoutMs: limits.timeoutMs === undefined ? client.timeoutMs : given.timeoutMs,
+    attempts: limits.attempts === undefined ? client.attempts : given.attempts,
   };
 }
+
+const REQUEST_OWNER = `${OWNER}.request`;

@@ -53,13 +53,23 @@ export function wireClient(
           if (reply.type === "malformed") host.feed({ ...reply, connection });
           else host.feed({ type: "received", connection, reply });
         },
-        connection({ type }) {
-          host.feed({ type: type === "up" ? "up" : "down", connection });
+        connection({ type, reason }) {
+          host.feed({ type: type === "up" ? "up" : "down", connection, reason });
         },
       },
     );
     sockets.set(connection, opened);
     opened.connect(endpoint);
+  }
+
+  /** A process can run out of sockets: that is a failed connection like any other. */
+  function tryToOpen(connection: number, endpoint: string): void {
+    try {
+      open(connection, endpoint);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      host.feed({ type: "down", connection, reason });
+    }
   }
 
   function discard(connection: number): void {
@@ -71,8 +81,9 @@ export function wireClient(
     void closing.finally(() => closings.delete(closing));
   }
 
-  function send({ connection, call, id, body }: LazyPirateClientOutput & { type: "send" }): void {
-    const isTaken = sockets.get(connection)?.send(encodeRequest(encodeRequestId(id), body));
+  function send({ connection, call, attempt, id, body }: LazyPirateClientOutput & { type: "send" }): void {
+    const frames = encodeRequest(encodeRequestId(id), body);
+    const isTaken = sockets.get(connection)?.send(frames, () => machine.isAwaiting(call, attempt));
     if (isTaken === false) host.feed({ type: "not-taken", call });
   }
 
@@ -87,7 +98,7 @@ export function wireClient(
       case "status":
         return owner.status(output.event);
       case "open":
-        return open(output.connection, output.endpoint);
+        return tryToOpen(output.connection, output.endpoint);
       case "discard":
         return discard(output.connection);
     }

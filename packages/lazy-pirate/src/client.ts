@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import {
+  AbortedCalls,
   AbortedError,
   type Body,
   bodyFrames,
@@ -32,11 +33,13 @@ export interface LazyPirateRequestOptions {
   attempts?: number | undefined;
 }
 
+/** The frames of a body: at least one. */
+export type NonEmptyFrames = [Buffer, ...Buffer[]];
+
 interface Call {
-  resolve(body: Buffer[]): void;
+  resolve(body: NonEmptyFrames): void;
   reject(error: SeaworthyError): void;
   readonly signal: AbortSignal | undefined;
-  readonly onAbort: (() => void) | undefined;
 }
 
 const OWNER = "LazyPirateClient";
@@ -44,7 +47,7 @@ const OWNER = "LazyPirateClient";
 /**
  * A client whose requests end: each in its own reply, or in a typed error within
  * `attempts × timeoutMs` and the pauses between. Talks to any REP or ROUTER server that sends the
- * envelope back, and holds as many requests in flight as you like on one connection.
+ * envelope back, with up to `maxInFlight` requests in flight on one connection.
  *
  * A request is sent at most `attempts` times, so the server may run it more than once: make it
  * idempotent, or turn the reply cache of `LazyPirateServer` on.
@@ -63,6 +66,7 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
   readonly #transport = new ZmqTransport(OWNER);
   readonly #wired: WiredClient;
   readonly #calls = new Map<number, Call>();
+  readonly #aborted = new AbortedCalls((call) => this.#wired.feed({ type: "abort", call }));
   #lastCall = 0;
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
@@ -79,7 +83,7 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
       scheduler: systemScheduler,
       socket: this.#options.socket,
       owner: {
-        answered: (call, body) => this.#settle(call)?.resolve(body as Buffer[]),
+        answered: (call, body) => this.#settle(call)?.resolve(body as NonEmptyFrames),
         failed: (call, failure) => this.#failed(call, failure),
         status: (event) => this.report(event),
       },
@@ -99,8 +103,14 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
     this.#wired.feed({ type: "connect", endpoint });
   }
 
-  /** Takes a server out. Requests that it is working on may still be answered. */
+  /**
+   * Takes a server out. Requests that it is working on may still be answered. An endpoint that is not
+   * in use is let pass.
+   *
+   * @throws TypeError or RangeError if the endpoint is not of the form `transport://address`
+   */
   disconnect(endpoint: string): void {
+    checkEndpoint(OWNER, endpoint, "connect");
     this.#wired.feed({ type: "disconnect", endpoint });
   }
 
@@ -113,7 +123,7 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
    * @throws (by rejecting) RequestTimeoutError, ConnectionLostError, NotConnectedError,
    * RemoteError, AbortedError, ClosedError, LimitError; TypeError or RangeError for wrong arguments
    */
-  async request(body: Body, options: LazyPirateRequestOptions = {}): Promise<Buffer[]> {
+  async request(body: Body, options: LazyPirateRequestOptions = {}): Promise<NonEmptyFrames> {
     const { signal } = options;
     const limits = resolveLimits(this.#options, options);
     const frames = bodyFrames(body);
@@ -127,9 +137,8 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
       throw new LimitError("maxInFlight", maxInFlight, "too many requests");
     const call = ++this.#lastCall;
     return new Promise((resolve, reject) => {
-      const onAbort = signal && (() => this.#wired.feed({ type: "abort", call }));
-      if (signal && onAbort) signal.addEventListener("abort", onAbort, { once: true });
-      this.#calls.set(call, { resolve, reject, signal, onAbort });
+      if (signal) this.#aborted.add(signal, call);
+      this.#calls.set(call, { resolve, reject, signal });
       this.#wired.feed({ type: "request", call, body: frames, ...limits });
     });
   }
@@ -145,7 +154,8 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
    * with `ERR_CLOSED`, and closes the sockets.
    */
   override close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // Closed from now on, also for whoever is told of what closing leads to.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }
 
@@ -162,7 +172,7 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
     const call = this.#calls.get(number);
     if (call === undefined) return undefined;
     this.#calls.delete(number);
-    if (call.onAbort) call.signal?.removeEventListener("abort", call.onAbort);
+    if (call.signal) this.#aborted.remove(call.signal, number);
     if (this.#calls.size === 0) this.#idle?.();
     return call;
   }

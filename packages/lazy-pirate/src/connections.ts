@@ -25,7 +25,7 @@ export interface ConnectionActions {
   open(connection: Connection): void;
   discard(connection: Connection): void;
   replaced(from: string, to: string, reason: ReplaceReason): void;
-  /** The connection was given up although replies might still have come over it. */
+  /** The connection is given up although replies may still come over it. */
   abandoned(connection: Connection): void;
 }
 
@@ -38,6 +38,7 @@ export class Connections {
   #current: Connection | undefined;
   readonly #replaced: Connection[] = [];
   readonly #max: number;
+  readonly #connectTimeoutMs: number;
   readonly #backoff: Backoff;
   readonly #actions: ConnectionActions;
   #opened = 0;
@@ -45,8 +46,9 @@ export class Connections {
   #failuresInRow = 0;
   #reopenAt: number | undefined;
 
-  constructor(max: number, backoff: Backoff, actions: ConnectionActions) {
+  constructor(max: number, connectTimeoutMs: number, backoff: Backoff, actions: ConnectionActions) {
     this.#max = max;
+    this.#connectTimeoutMs = connectTimeoutMs;
     this.#backoff = backoff;
     this.#actions = actions;
   }
@@ -60,9 +62,18 @@ export class Connections {
     return this.#replaced.length + (this.#current === undefined ? 0 : 1);
   }
 
-  /** When a connection is opened again, if that has been put off. */
+  /** When a connection is opened again, or the current one has taken too long to stand. */
   get deadline(): number | undefined {
-    return this.#reopenAt;
+    const current = this.#current;
+    if (current === undefined) return this.#reopenAt;
+    return current.isUp ? undefined : current.openedAt + this.#connectTimeoutMs;
+  }
+
+  /** The current connection, if it has taken too long to stand. */
+  overdue(now: number): Connection | undefined {
+    const current = this.#current;
+    if (current === undefined || current.isUp) return undefined;
+    return now >= current.openedAt + this.#connectTimeoutMs ? current : undefined;
   }
 
   find(number: number): Connection | undefined {
@@ -94,7 +105,6 @@ export class Connections {
     this.#current = undefined;
     this.#replaced.push(old);
     if (this.endpoints.length > 0) {
-      if (this.size >= this.#max) this.#abandonOldest();
       const fresh = this.#openNext(now);
       this.#actions.replaced(old.endpoint, fresh.endpoint, reason);
     }
@@ -151,6 +161,7 @@ export class Connections {
   }
 
   #openNext(now: number): Connection {
+    if (this.size >= this.#max) this.#abandonOldest();
     this.#turn = (this.#turn + 1) % this.endpoints.length;
     const connection: Connection = {
       number: this.#opened++,

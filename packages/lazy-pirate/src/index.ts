@@ -14,7 +14,7 @@ export {
   SeaworthyError,
   type SocketSettings,
 } from "@seaworthy/core";
-export { LazyPirateClient, type LazyPirateRequestOptions } from "./client.js";
+export { LazyPirateClient, type LazyPirateRequestOptions, type NonEmptyFrames } from "./client.js";
 export type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 export type { LazyPirateClientOptions } from "./client-options.js";
 export type { ReplaceReason } from "./connections.js";

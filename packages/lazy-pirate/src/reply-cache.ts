@@ -1,6 +1,6 @@
 import { byteLength, Fifo } from "@seaworthy/core";
 import type { Outcome } from "./server-messages.js";
-import type { ReplyCacheOptions } from "./server-options.js";
+import type { ReplyCacheBounds } from "./server-options.js";
 
 interface Entry {
   readonly key: string;
@@ -11,12 +11,12 @@ interface Entry {
 
 /** Outcomes of requests by request id, bounded by count, age and size; the oldest goes first. */
 export class ReplyCache {
-  readonly #bounds: Required<ReplyCacheOptions>;
+  readonly #bounds: ReplyCacheBounds;
   readonly #entries = new Map<string, Entry>();
   readonly #oldestFirst = new Fifo<Entry>();
   #bytes = 0;
 
-  constructor(bounds: Required<ReplyCacheOptions>) {
+  constructor(bounds: ReplyCacheBounds) {
     this.#bounds = bounds;
   }
 
@@ -37,7 +37,7 @@ export class ReplyCache {
   put(key: string, outcome: Outcome, now: number): void {
     const bytes = key.length + (outcome.type === "reply" ? byteLength(outcome.body) : outcome.message.length);
     if (bytes > this.#bounds.maxBytes) return;
-    const entry = { key, outcome, bytes, expiresAt: now + this.#bounds.maxAgeMs };
+    const entry = { key, outcome: copy(outcome), bytes, expiresAt: now + this.#bounds.maxAgeMs };
     this.#entries.set(key, entry);
     this.#bytes += bytes;
     this.#oldestFirst.push(entry);
@@ -50,9 +50,17 @@ export class ReplyCache {
   }
 
   #evict(): void {
-    const entry = this.#oldestFirst.shift();
-    if (entry === undefined) return;
+    const entry = this.#oldestFirst.shift() as Entry;
     this.#entries.delete(entry.key);
     this.#bytes -= entry.bytes;
   }
+}
+
+/**
+ * The application may use its buffers again, and a small frame may be a view of a large buffer,
+ * which the bound on bytes would not see.
+ */
+function copy(outcome: Outcome): Outcome {
+  if (outcome.type === "failure") return outcome;
+  return { type: "reply", body: outcome.body.map((frame) => new Uint8Array(frame)) };
 }

@@ -12,13 +12,14 @@ export type RequestEvent =
   | "exhausted"
   | "connection-lost"
   | "last-connection-lost"
+  | "not-taken"
   | "pause-over"
   | "not-connected"
   | "aborted"
   | "closed";
 
 /** What the client does on a transition. */
-export type RequestAction = "send" | "pause" | "offer" | "settle" | "fail";
+export type RequestAction = "send" | "retract" | "pause" | "offer" | "settle" | "fail";
 
 const answered = go("answered", "settle");
 const failed = go("failed", "fail");
@@ -27,6 +28,7 @@ const notOffered = impossible("only a waiting request is offered to a connection
 const notPausing = impossible("only a pause can be over");
 const noAttempt = impossible("no attempt is under way during a pause");
 const notSent = ignore("this attempt was not on the lost connection");
+const nothingHandedOver = impossible("only what was handed to a socket can come back");
 const onlyAtFirst = impossible("judged once, when the request is made");
 
 /** The life of one request. A reply may come in any state: an earlier attempt's is as good as the latest's. */
@@ -43,6 +45,7 @@ export const requestLife: TransitionTable<RequestState, RequestEvent, RequestAct
       "exhausted",
       "connection-lost",
       "last-connection-lost",
+      "not-taken",
       "pause-over",
       "not-connected",
       "aborted",
@@ -57,6 +60,7 @@ export const requestLife: TransitionTable<RequestState, RequestEvent, RequestAct
         exhausted: failed,
         "connection-lost": notSent,
         "last-connection-lost": notSent,
+        "not-taken": nothingHandedOver,
         "pause-over": notPausing,
         "not-connected": failed,
         aborted: failed,
@@ -70,6 +74,7 @@ export const requestLife: TransitionTable<RequestState, RequestEvent, RequestAct
         exhausted: failed,
         "connection-lost": retry,
         "last-connection-lost": failed,
+        "not-taken": go("waiting", "retract"),
         "pause-over": notPausing,
         "not-connected": onlyAtFirst,
         aborted: failed,
@@ -83,6 +88,7 @@ export const requestLife: TransitionTable<RequestState, RequestEvent, RequestAct
         exhausted: noAttempt,
         "connection-lost": notSent,
         "last-connection-lost": notSent,
+        "not-taken": nothingHandedOver,
         "pause-over": go("waiting", "offer"),
         "not-connected": onlyAtFirst,
         aborted: failed,

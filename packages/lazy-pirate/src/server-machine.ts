@@ -36,6 +36,8 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
     undeliverable: 0,
   };
   readonly #maxQueued: number;
+  readonly #maxQueuedBytes: number;
+  readonly #maxUnanswered: number;
   readonly #maxBodyBytes: number;
   readonly #cache: ReplyCache | undefined;
   readonly #queue = new Fifo<Job>();
@@ -43,13 +45,16 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
   /** Jobs of our clients that wait or run, while there is a cache: a repeat joins its job. */
   readonly #inProgress = new Map<string, Job>();
   readonly #outputs = new Fifo<LazyPirateServerOutput>();
+  #queuedBytes = 0;
   #demand = 0;
   #lastTicket = 0;
   #closing = false;
 
   /** @param options - checked options, see `resolveServerOptions` */
-  constructor({ maxQueued, maxBodyBytes, replyCache }: ResolvedServerOptions) {
+  constructor({ maxQueued, maxQueuedBytes, maxUnanswered, maxBodyBytes, replyCache }: ResolvedServerOptions) {
     this.#maxQueued = maxQueued;
+    this.#maxQueuedBytes = maxQueuedBytes;
+    this.#maxUnanswered = maxUnanswered;
     this.#maxBodyBytes = maxBodyBytes;
     this.#cache = replyCache && new ReplyCache(replyCache);
   }
@@ -92,8 +97,9 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
       case "fail":
         return this.#finish(input.ticket, { type: "failure", message: input.message }, now);
       case "drop":
-        if (this.#leave(input.ticket) !== undefined) this.stats.dropped += 1;
-        return;
+        if (this.#leave(input.ticket) === undefined) return;
+        this.stats.dropped += 1;
+        return this.#runNext();
       case "undeliverable":
         this.stats.undeliverable += 1;
         return this.#report({ type: "reply-undeliverable", at: now, reason: input.reason });
@@ -113,11 +119,15 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
     this.stats.requests += 1;
     if (key !== undefined && this.#isRepeat(key, route, now)) return;
     if (this.#closing) return this.#refuse("closing", now);
-    if (byteLength(body) > this.#maxBodyBytes) return this.#refuse("body-too-large", now);
-    if (this.#queue.length >= this.#maxQueued) return this.#refuse("queue-full", now);
+    const bytes = byteLength(body);
+    if (bytes > this.#maxBodyBytes) return this.#refuseBody(route, now);
+    if (this.#queue.length >= this.#maxQueued || this.#queuedBytes + bytes > this.#maxQueuedBytes) {
+      return this.#refuse("queue-full", now);
+    }
     const job: Job = { ticket: ++this.#lastTicket, key, body, route };
     if (key !== undefined && this.#cache !== undefined) this.#inProgress.set(key, job);
     this.#queue.push(job);
+    this.#queuedBytes += bytes;
     this.#runNext();
   }
 
@@ -133,9 +143,10 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
   }
 
   #runNext(): void {
-    while (this.#demand > 0) {
+    while (this.#demand > 0 && this.#running.size < this.#maxUnanswered) {
       const job = this.#queue.shift();
       if (job === undefined) return;
+      this.#queuedBytes -= byteLength(job.body);
       this.#demand -= 1;
       this.#running.set(job.ticket, job);
       this.stats.run += 1;
@@ -154,6 +165,7 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
       this.stats.failed += 1;
       this.#report({ type: "handler-failed", at: now, message: outcome.message });
     }
+    this.#runNext();
   }
 
   #leave(ticket: number): Job | undefined {
@@ -171,6 +183,13 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
       if (job.key !== undefined) this.#inProgress.delete(job.key);
       this.#refuse("closing", now);
     }
+  }
+
+  /** Trying again cannot help, so a client that understands it is told. */
+  #refuseBody(route: Frames, now: number): void {
+    const message = `the request's body is larger than maxBodyBytes = ${this.#maxBodyBytes}`;
+    this.#outputs.push({ type: "answer", route, outcome: { type: "failure", message } });
+    this.#refuse("body-too-large", now);
   }
 
   #refuse(reason: (LazyPirateServerEvent & { type: "request-refused" })["reason"], now: number): void {

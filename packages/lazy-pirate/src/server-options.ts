@@ -8,32 +8,40 @@ import {
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
+import { frameLimit } from "./frame-limit.js";
 
 /** Bounds of the reply cache. What goes beyond them is forgotten, oldest first. */
 export interface ReplyCacheOptions {
   /** Replies kept. Default 10,000. */
-  maxEntries?: number;
+  maxEntries?: number | undefined;
   /** How long a reply is kept, in ms. Choose longer than your clients retry. Default 60,000. */
-  maxAgeMs?: number;
+  maxAgeMs?: number | undefined;
   /** Size of all bodies kept, in bytes. Default 64 MiB. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 /** Options of a Lazy Pirate server. */
 export interface LazyPirateServerOptions {
   /** Requests that may wait for a handler; one more is refused with a `request-refused` event. Default 10,000. */
-  maxQueued?: number;
+  maxQueued?: number | undefined;
+  /** Size of the bodies of all requests that wait for a handler, in bytes; more are refused. Default 256 MiB. */
+  maxQueuedBytes?: number | undefined;
+  /**
+   * Requests that the application has been given and has not answered, failed or dropped. At the
+   * limit it is given no more. Default 10,000.
+   */
+  maxUnanswered?: number | undefined;
   /** Largest body accepted, in bytes over all its frames; a larger one is refused. Default 16 MiB. */
-  maxBodyBytes?: number;
+  maxBodyBytes?: number | undefined;
   /**
    * Answer a repeated request of our clients instead of running it again. `true` takes the default
    * bounds. Default false.
    */
-  replyCache?: boolean | ReplyCacheOptions;
+  replyCache?: boolean | ReplyCacheOptions | undefined;
   /** How long `close()` lets running handlers finish, in ms. Default 1000. */
-  lingerMs?: number;
+  lingerMs?: number | undefined;
   /** Settings of the socket: CURVE keys, pings, high-water marks (replies to one client: 20,000 by default). */
-  socket?: SocketSettings;
+  socket?: SocketSettings | undefined;
 }
 
 const OWNER = "LazyPirateServer";
@@ -54,6 +62,8 @@ const replyCacheRule: OptionRule<boolean | ReplyCacheOptions> = {
 
 const schema = {
   maxQueued: integer(10_000),
+  maxQueuedBytes: integer(256 * 1024 * 1024),
+  maxUnanswered: integer(10_000),
   maxBodyBytes: integer(16 * 1024 * 1024),
   replyCache: replyCacheRule,
   lingerMs: milliseconds(1000),
@@ -66,11 +76,16 @@ const cacheSchema = {
   maxBytes: integer(64 * 1024 * 1024),
 };
 
+/** Bounds of the reply cache with every default filled in. */
+export type ReplyCacheBounds = { [K in keyof ReplyCacheOptions]-?: number };
+
 /** Server options with every default filled in; `replyCache` is `undefined` when it is off. */
 export interface ResolvedServerOptions {
   readonly maxQueued: number;
+  readonly maxQueuedBytes: number;
+  readonly maxUnanswered: number;
   readonly maxBodyBytes: number;
-  readonly replyCache: Required<ReplyCacheOptions> | undefined;
+  readonly replyCache: ReplyCacheBounds | undefined;
   readonly lingerMs: number;
   readonly socket: ResolvedSettings;
 }
@@ -82,7 +97,8 @@ export interface ResolvedServerOptions {
  */
 export function resolveServerOptions(options: LazyPirateServerOptions = {}): ResolvedServerOptions {
   const { replyCache, socket: given, ...rest } = resolveOptions(OWNER, schema, options);
-  const socket = resolveSettings(`${OWNER}: socket`, { sendHighWaterMark: SEND_HIGH_WATER_MARK, ...given });
+  const settings = resolveSettings(`${OWNER}: socket`, { sendHighWaterMark: SEND_HIGH_WATER_MARK, ...given });
+  const socket = { ...settings, maxFrameBytes: frameLimit(OWNER, rest.maxBodyBytes, given) };
   if (replyCache === false) return { ...rest, socket, replyCache: undefined };
   const bounds = replyCache === true ? {} : replyCache;
   return { ...rest, socket, replyCache: resolveOptions(`${OWNER}: replyCache`, cacheSchema, bounds) };

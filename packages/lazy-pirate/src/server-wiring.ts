@@ -63,8 +63,8 @@ export function wireServer(
     feed: (input) => host.feed(input),
     bind: (endpoint) => router.bind(endpoint),
     async close(lingerMs) {
-      host.stop();
       await router.close(lingerMs);
+      host.stop();
     },
   };
 }

@@ -4,12 +4,13 @@ import {
   byteLength,
   ClosedError,
   checkEndpoint,
-  checkOption,
   integer,
   LimitError,
+  resolveOptions,
   systemScheduler,
 } from "@seaworthy/core";
 import { type DriverStats, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
+import type { NonEmptyFrames } from "./client.js";
 import { LazyPirateRequest } from "./request.js";
 import { LazyPirateServerMachine } from "./server-machine.js";
 import type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";
@@ -26,13 +27,13 @@ export type LazyPirateHandler = (request: LazyPirateRequest) => Body | Promise<B
 /** How {@link LazyPirateServer.serve} runs its handler. */
 export interface ServeOptions {
   /** Handlers that may run at the same time. Default 1. */
-  concurrency?: number;
+  concurrency?: number | undefined;
 }
 
 type Waiter = (result: IteratorResult<LazyPirateRequest, undefined>) => void;
 
 const OWNER = "LazyPirateServer";
-const concurrencyRule = integer(1);
+const serveSchema = { concurrency: integer(1) };
 
 /**
  * A server for Lazy Pirate clients and for plain REQ clients in any language.
@@ -67,7 +68,7 @@ export class LazyPirateServer
       scheduler: systemScheduler,
       socket: this.#options.socket,
       owner: {
-        run: ({ ticket, key, body }) => this.#hand(this.#request(ticket, key, body as Buffer[])),
+        run: ({ ticket, key, body }) => this.#hand(this.#request(ticket, key, body as NonEmptyFrames)),
         status: (event) => this.report(event),
       },
     });
@@ -93,16 +94,13 @@ export class LazyPirateServer
    * @returns a promise that resolves when the server has been told to close and no handler of this call runs
    * @throws (by rejecting) TypeError or RangeError that names the option at fault
    */
-  async serve(handler: LazyPirateHandler, { concurrency }: ServeOptions = {}): Promise<void> {
+  async serve(handler: LazyPirateHandler, options: ServeOptions = {}): Promise<void> {
     if (typeof handler !== "function") throw new TypeError(`${OWNER}.serve: the handler must be a function`);
-    const count =
-      concurrency === undefined
-        ? 1
-        : checkOption(`${OWNER}.serve`, "concurrency", concurrencyRule, concurrency);
+    const { concurrency } = resolveOptions(`${OWNER}.serve`, serveSchema, options);
     const worker = async (): Promise<void> => {
       for await (const request of this) await answer(request, handler);
     };
-    await Promise.all(Array.from({ length: count }, worker));
+    await Promise.all(Array.from({ length: concurrency }, worker));
   }
 
   /** The requests as they come; each call of `next()` takes one. Ends when the server is closed. */
@@ -129,7 +127,8 @@ export class LazyPirateServer
    * requests' `signal` and closes the socket. Requests still queued are refused: their clients ask again.
    */
   override close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // Closed from now on, also for whoever is told of what closing leads to.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }
 
@@ -150,7 +149,7 @@ export class LazyPirateServer
     this.#waiters.shift()?.({ done: false, value: request });
   }
 
-  #request(ticket: number, key: string | undefined, body: Buffer[]): LazyPirateRequest {
+  #request(ticket: number, key: string | undefined, body: NonEmptyFrames): LazyPirateRequest {
     const finish = (input: Parameters<WiredServer["feed"]>[0]): void => {
       this.#wired.feed(input);
       if (this.#machine.running === 0) this.#idle?.();

@@ -112,13 +112,28 @@ describe("a request", () => {
     expect(client.sends).toEqual(["2@0"]);
   });
 
-  it("that the full send queue refused is reported, and retried by its timeout", () => {
+  it("that the full send queue refused was not sent: it is reported, and tried again by its timeout", () => {
+    const client = new ClientDriver().connected();
+    client.request({ attempts: 2 });
+    client.feed({ type: "not-taken", call: 1 }).feed({ type: "not-taken", call: 1 });
+    expect(client.statuses.filter((status) => status === "send-refused")).toHaveLength(1);
+    expect(client.machine.stats.refused).toBe(1);
+    client.until(500).feed({ type: "malformed", connection: 0, reason: "a word" });
+    expect(client.until(1000).statuses).toContain("request-retried:timed-out");
+    client.until(2100);
+    expect(client.of("failed")[0]?.failure).toMatchObject({ attempts: 2, sent: 1 });
+  });
+
+  it("is no longer wanted in the socket's queue once its attempt is over", () => {
     const client = new ClientDriver().connected();
     client.request();
-    client.feed({ type: "not-taken", call: 1 });
-    expect(client.statuses).toContain("send-refused");
-    expect(client.machine.stats.refused).toBe(1);
-    expect(client.until(1000).statuses).toContain("request-retried:timed-out");
+    expect(client.machine.isAwaiting(1, 1)).toBe(true);
+    client.until(500).feed({ type: "malformed", connection: 0, reason: "a word" }).until(1000);
+    expect(client.machine.isAwaiting(1, 1)).toBe(false);
+    client.until(1100);
+    expect([client.machine.isAwaiting(1, 1), client.machine.isAwaiting(1, 2)]).toEqual([false, true]);
+    client.feed({ type: "abort", call: 1 });
+    expect(client.machine.isAwaiting(1, 2)).toBe(false);
   });
 });
 
@@ -246,7 +261,39 @@ describe("a silent connection", () => {
     client.until(300);
     expect(client.machine.connections).toBe(2);
     expect(client.of("discard").map(({ connection }) => connection)).toEqual([0]);
+    expect(client.statuses.filter((status) => status === "connection-abandoned")).toHaveLength(1);
     expect(client.statuses.filter((status) => status === "request-retried:connection-lost")).toHaveLength(1);
+  });
+
+  it("counts against the bound whatever made it a replaced one", () => {
+    const client = new ClientDriver({ maxConnections: 2 });
+    for (let round = 0; round < 20; round++) {
+      client.connected("tcp://a:1", round);
+      client.request();
+      client.feed({ type: "disconnect", endpoint: "tcp://a:1" });
+      expect(client.machine.connections).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it("that takes too long to be established gives way, also if nobody asks for anything", () => {
+    const client = new ClientDriver({ connectTimeoutMs: 300, immediate: true });
+    for (const name of ["mute", "healthy"]) client.feed({ type: "connect", endpoint: `tcp://${name}:1` });
+    expect(client.machine.deadline).toBe(300);
+    client.until(300);
+    expect(client.statuses).toEqual(["connection-failed:it took too long", "connection-replaced:failed"]);
+    expect(client.of("open").at(-1)).toMatchObject({ connection: 1, endpoint: "tcp://healthy:1" });
+    client.feed({ type: "up", connection: 1 });
+    expect(client.machine.deadline).toBeUndefined();
+  });
+
+  it("of a single endpoint that takes too long is tried again after a pause", () => {
+    const client = new ClientDriver({ connectTimeoutMs: 300 }).feed({
+      type: "connect",
+      endpoint: "tcp://a:1",
+    });
+    client.until(300);
+    expect(client.machine.deadline).toBe(400);
+    expect(client.until(400).of("open")).toHaveLength(2);
   });
 
   it("that was never established is replaced too", () => {
@@ -334,6 +381,17 @@ describe("a lost connection", () => {
     expect(client.statuses.at(-1)).toBe("request-retried:connection-lost");
   });
 
+  it("a replaced one that is told to be up once more takes no requests", () => {
+    const client = new ClientDriver().connected();
+    client.request();
+    client.until(900);
+    client.request();
+    client.until(1000);
+    client.request();
+    client.feed({ type: "up", connection: 0 });
+    expect(client.sends).toEqual(["1@0", "2@0"]);
+  });
+
   it("news of connections that are gone change nothing", () => {
     const client = new ClientDriver().connected();
     client.request();
@@ -376,7 +434,7 @@ describe("several endpoints", () => {
     const client = new ClientDriver().feed({ type: "connect", endpoint: "tcp://a:1" });
     client.feed({ type: "down", connection: 0 }).feed({ type: "connect", endpoint: "tcp://b:1" });
     expect(endpoints(client)).toEqual(["tcp://a:1", "tcp://b:1"]);
-    expect(client.machine.deadline).toBeUndefined();
+    expect(client.feed({ type: "up", connection: 1 }).machine.deadline).toBeUndefined();
   });
 
   it("the last one that is taken out during the pause is not tried again", () => {

@@ -17,11 +17,36 @@ describe("client options", () => {
     [{ backoff: { jitter: 2 } }, RangeError, 'LazyPirateClient: backoff: option "jitter"'],
     [{ socket: { maxQueued: 0 } }, RangeError, 'LazyPirateClient: socket: option "maxQueued"'],
     [{ socket: { curve: { publicKey: "x" } } }, RangeError, 'curve: option "publicKey"'],
+    [{ connectTimeoutMs: 0 }, RangeError, 'option "connectTimeoutMs"'],
+    [
+      { maxBodyBytes: 2000, socket: { maxFrameBytes: 1000 } },
+      RangeError,
+      'must not be above "socket.maxFrameBytes"',
+    ],
     [{ retries: 3 }, TypeError, 'there is no option "retries"'],
   ])("%j is refused by name", (options, kind, message) => {
     const construct = () => new LazyPirateClient(options as object);
     expect(construct).toThrow(kind);
     expect(construct).toThrow(message);
+  });
+});
+
+describe("limits of the sockets", () => {
+  it("follow those of the role, unless they are given", () => {
+    const big = 100 * 1024 * 1024;
+    expect(resolveClientOptions({ maxInFlight: 50_000, maxBodyBytes: big }).socket).toMatchObject({
+      maxQueued: 50_000,
+      maxFrameBytes: big,
+    });
+    expect(resolveClientOptions({ maxInFlight: 50_000, socket: { maxQueued: 5 } }).socket.maxQueued).toBe(5);
+    expect(resolveServerOptions({ maxBodyBytes: big }).socket).toMatchObject({
+      sendHighWaterMark: 20_000,
+      maxFrameBytes: big,
+    });
+  });
+
+  it("may be left out in so many words", () => {
+    expect(resolveClientOptions({ timeoutMs: undefined, socket: undefined }).timeoutMs).toBe(2500);
   });
 });
 
@@ -66,5 +91,7 @@ describe("limits of one request", () => {
     expect(() => resolveLimits(client, { attempts: 0 })).toThrow(
       'LazyPirateClient.request: option "attempts"',
     );
+    expect(() => resolveLimits(client, { timeout: 10 } as object)).toThrow('there is no option "timeout"');
+    expect(() => resolveLimits(client, { signal: {} as AbortSignal })).toThrow("an AbortSignal");
   });
 });

@@ -106,6 +106,27 @@ describe("a request and its reply", () => {
     expect(server.stats()).toMatchObject({ failed: 1 });
   });
 
+  it("whatever a handler throws, it reaches the client as text, and the handler goes on", async () => {
+    const server = newServer();
+    const client = newClient(await server.bind("tcp://127.0.0.1:*"));
+    const thrown: unknown[] = [
+      Object.create(null),
+      Object.assign(new Error(), { message: 42 }),
+      undefined,
+      "text",
+    ];
+    const served = server.serve(() => {
+      throw thrown.shift();
+    });
+    const messages: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      await client.request("x").catch((error: Error) => messages.push(error.message));
+    }
+    expect(messages).toEqual(["the handler failed with a value that has no text", "42", "undefined", "text"]);
+    await server.close();
+    await served;
+  });
+
   it("a handler that returns no body fails the request, not the server", async () => {
     const server = newServer();
     const client = newClient(await server.bind("tcp://127.0.0.1:*"));
@@ -122,6 +143,20 @@ describe("a request and its reply", () => {
     expect(String(await client.request("secret"))).toBe("secret");
     const plain = newClient(endpoint, { timeoutMs: 200, attempts: 1 });
     await expect(plain.request("x")).rejects.toMatchObject({ code: "ERR_REQUEST_TIMEOUT", sent: 0 });
+  });
+});
+
+describe("many at once", () => {
+  it("a burst of as many requests as may be in flight is sent and answered, each once", async () => {
+    const count = 20_000;
+    const [server, endpoint] = await echoServer({ maxQueued: count }, 100);
+    const client = newClient(endpoint, { maxInFlight: count, timeoutMs: 60_000 });
+    const replies = await Promise.all(
+      Array.from({ length: count }, (_, index) => client.request(`${index}`)),
+    );
+    expect(replies.every(([body], index) => Number(body) === index)).toBe(true);
+    expect(server.stats()).toMatchObject({ run: count, undeliverable: 0 });
+    expect(client.stats()).toMatchObject({ retries: 0, refused: 0 });
   });
 });
 
@@ -214,6 +249,35 @@ describe("failures", () => {
     });
   });
 
+  it("the connection lost under the last attempt", async () => {
+    const mute = newServer();
+    const client = newClient(await mute.bind("tcp://127.0.0.1:*"));
+    const ended = expect(client.request("x", { attempts: 1 })).rejects.toMatchObject({
+      name: "ConnectionLostError",
+      code: "ERR_CONNECTION_LOST",
+      retryable: true,
+      sent: 1,
+    });
+    const { value: request } = await mute[Symbol.asyncIterator]().next();
+    await mute.close();
+    await ended;
+    expect(request?.isAnswered).toBe(false);
+  });
+
+  it("a request that the server drops is tried again, and an endpoint taken out is not", async () => {
+    const [mute, server] = [newServer(), newServer()];
+    const endpoint = await mute.bind("tcp://127.0.0.1:*");
+    const client = newClient(endpoint, { timeoutMs: 100 });
+    const reply = client.request("x");
+    (await mute[Symbol.asyncIterator]().next()).value?.drop();
+    client.disconnect(endpoint);
+    client.connect(await server.bind("tcp://127.0.0.1:*"));
+    void server.serve(({ body }) => body);
+    expect(String(await reply)).toBe("x");
+    expect(mute.stats()).toMatchObject({ run: 1, dropped: 1, running: 0 });
+    expect(() => client.disconnect("nonsense")).toThrow("transport://address");
+  });
+
   it("not connected, with `immediate`", async () => {
     const client = newClient(await deadEndpoint(), { immediate: true });
     await expect(client.request("x")).rejects.toMatchObject({ code: "ERR_NOT_CONNECTED", sent: 0 });
@@ -237,6 +301,27 @@ describe("failures", () => {
     controller.abort(reason);
     await expect(reply).rejects.toMatchObject({ code: "ERR_ABORTED", cause: reason });
     expect(client.stats()).toMatchObject({ requests: 1, failed: 1, inFlight: 0 });
+  });
+
+  it("one signal for many requests ends them all", async () => {
+    const mute = newServer();
+    const client = newClient(await mute.bind("tcp://127.0.0.1:*"));
+    const controller = new AbortController();
+    const all = Promise.allSettled(
+      Array.from({ length: 50 }, () => client.request("x", { signal: controller.signal })),
+    );
+    controller.abort();
+    expect((await all).every((one) => one.status === "rejected" && one.reason.code === "ERR_ABORTED")).toBe(
+      true,
+    );
+    expect(client.stats().inFlight).toBe(0);
+  });
+
+  it("too large a body for the server is told at once, and not tried again", async () => {
+    const [, endpoint] = await echoServer({ maxBodyBytes: 10 });
+    const client = newClient(endpoint);
+    await expect(client.request("x".repeat(11))).rejects.toThrow("larger than maxBodyBytes = 10");
+    expect(client.stats().retries).toBe(0);
   });
 
   it("limits: requests in flight, size of a body", async () => {
@@ -380,6 +465,19 @@ describe("closing", () => {
     expect(String(await reply)).toBe("finished");
     await Promise.all([closed, served]);
     for await (const _request of server) throw new Error("a closed server takes no requests");
+  });
+
+  it("closing twice is closing once, also from a listener of what closing leads to", async () => {
+    const mute = newServer();
+    const client = newClient(await mute.bind("tcp://127.0.0.1:*"));
+    const ended = expect(client.request("x")).rejects.toMatchObject({ code: "ERR_CLOSED" });
+    const closings: Promise<void>[] = [];
+    client.on("request-failed", () => closings.push(client.close()));
+    const closed = client.close();
+    await closed;
+    await ended;
+    expect(closings).toHaveLength(1);
+    expect(closings[0]).toBe(closed);
   });
 
   it("a handler that outlives it is told, and can no longer answer", async () => {

@@ -110,10 +110,36 @@ describe("limits", () => {
     expect(server.demand(5).runs).toEqual([1, 2]);
   });
 
-  it("too large a body is refused with an event", () => {
+  it("a queue with too many bytes refuses too, and has room again when a handler takes one", () => {
+    const server = new ServerDriver({ maxQueuedBytes: 10 });
+    const ask = () => server.request(1, undefined, new Uint8Array(5));
+    ask();
+    ask();
+    ask();
+    expect(server.statuses).toEqual(["request-refused:queue-full"]);
+    server.demand(1);
+    ask();
+    expect(server.machine).toMatchObject({ queued: 2, running: 1, stats: { refused: 1 } });
+  });
+
+  it("an application that does not answer is given no more, until it does", () => {
+    const server = new ServerDriver({ maxUnanswered: 2 })
+      .demand(9)
+      .request(1)
+      .request(2)
+      .request(3)
+      .request(4);
+    expect(server.runs).toEqual([1, 2]);
+    expect(server.reply(2).runs).toEqual([1, 2, 3]);
+    server.feed({ type: "drop", ticket: 1 });
+    expect(server.runs).toEqual([1, 2, 3, 4]);
+  });
+
+  it("too large a body is refused with an event, and with a failure for who understands it", () => {
     const server = new ServerDriver({ maxBodyBytes: 4 }).demand(2).request(1, undefined, new Uint8Array(4));
     server.request(2, undefined, new Uint8Array(5));
     expect(server.statuses).toEqual(["request-refused:body-too-large"]);
+    expect(server.answers).toEqual(["2: the request's body is larger than maxBodyBytes = 4"]);
     expect(server.runs).toEqual([1]);
   });
 });
@@ -167,6 +193,14 @@ describe("the reply cache", () => {
     expect(server.machine.cached).toBe(2);
     expect(server.request(1, "b").runs).toHaveLength(3);
     expect(server.request(1, "a").runs).toHaveLength(4);
+  });
+
+  it("keeps copies: what the application does with its buffers later changes no remembered reply", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "a");
+    const buffer = Uint8Array.of(1);
+    server.feed({ type: "reply", ticket: 1, body: [buffer] });
+    buffer[0] = 2;
+    expect(server.request(7, "a").answers.at(-1)).toBe("7: 1");
   });
 
   it("forgets by age, counted from the answer", () => {

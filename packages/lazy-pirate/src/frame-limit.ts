@@ -1,0 +1,15 @@
+import { resolveSettings, type SocketSettings } from "@seaworthy/core";
+
+/**
+ * The largest frame to accept: it must let the largest body pass.
+ *
+ * @throws RangeError if the two limits that were given contradict each other
+ */
+export function frameLimit(owner: string, maxBodyBytes: number, given: SocketSettings): number {
+  const { maxFrameBytes } = resolveSettings(`${owner}: socket`, given);
+  if (maxFrameBytes >= maxBodyBytes) return maxFrameBytes;
+  if (given.maxFrameBytes === undefined) return maxBodyBytes;
+  throw new RangeError(
+    `${owner}: option "maxBodyBytes" must not be above "socket.maxFrameBytes", got ${maxBodyBytes} and ${maxFrameBytes}`,
+  );
+}
