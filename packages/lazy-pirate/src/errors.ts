@@ -1,4 +1,4 @@
-import { SeaworthyError } from "@seaworthy/core";
+import { type AbortedError, type ClosedError, type LimitError, SeaworthyError } from "@seaworthy/core";
 
 /** How far a request got before it failed. */
 export interface RequestEffort {
@@ -33,14 +33,14 @@ export class RequestTimeoutError extends RequestError<"ERR_REQUEST_TIMEOUT"> {
   }
 }
 
-/** The connection broke under the last attempt, so that its reply cannot come any more. */
+/** The connection broke, or was given up for want of room, under the last attempt: its reply cannot come any more. */
 export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
   override name = "ConnectionLostError";
 
   constructor(effort: RequestEffort) {
     super(
       "ERR_CONNECTION_LOST",
-      `the connection broke under the last attempt, after ${describe(effort)}`,
+      `the connection was lost under the last attempt, after ${describe(effort)}`,
       effort,
     );
   }
@@ -63,6 +63,19 @@ export class RemoteError extends SeaworthyError<"ERR_HANDLER_FAILED"> {
     super("ERR_HANDLER_FAILED", message);
   }
 }
+
+/**
+ * What `request()` rejects with, besides a `TypeError` or `RangeError` for wrong arguments. Its `code`
+ * tells the members apart, for the compiler as well.
+ */
+export type LazyPirateRequestError =
+  | RequestTimeoutError
+  | ConnectionLostError
+  | NotConnectedError
+  | RemoteError
+  | AbortedError
+  | ClosedError
+  | LimitError;
 
 /** The request at hand was answered, failed or dropped before. */
 export class AlreadyAnsweredError extends SeaworthyError<"ERR_ALREADY_ANSWERED"> {

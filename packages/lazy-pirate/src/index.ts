@@ -21,6 +21,7 @@ export type { ReplaceReason } from "./connections.js";
 export {
   AlreadyAnsweredError,
   ConnectionLostError,
+  type LazyPirateRequestError,
   NotConnectedError,
   RemoteError,
   type RequestEffort,
