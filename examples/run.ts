@@ -18,6 +18,12 @@ const [name = "", ...args] = process.argv.slice(2);
 if (examples.includes(name)) {
   const file = join(here, `${name}.ts`);
   process.argv = [process.argv[0] as string, file, ...args];
+  // npm keeps options that stand before `--`, and hands on their values alone.
+  if (process.env["npm_lifecycle_event"] === "example" && args[0]?.startsWith("-") === false) {
+    process.once("exit", (code) => {
+      if (code === 2) console.error(`Options go after "--": npm run example ${name} -- --option value`);
+    });
+  }
   await import(pathToFileURL(file).href);
 } else {
   const wanted = name === "" ? "which example?" : `there is no example "${name}"`;

@@ -9,14 +9,14 @@
  * when every request was answered, with 1 otherwise.
  */
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 
 const program = new Command("lazy-pirate/client")
   .description("Sends requests one after another, and tries again when the server is silent or gone.")
   .option("--connect <endpoint...>", "servers, used in turn", ["tcp://localhost:5555"])
-  .option("--requests <count>", "how many requests to send", Number, 10)
-  .option("--timeout <ms>", "how long one attempt may take", Number, 2500)
-  .option("--attempts <count>", "how often a request is tried", Number, 3)
+  .option("--requests <count>", "how many requests to send", wholeNumber, 10)
+  .option("--timeout <ms>", "how long one attempt may take", wholeNumber, 2500)
+  .option("--attempts <count>", "how often a request is tried", wholeNumber, 3)
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse();
 const { connect, requests, timeout, attempts } = program.opts<{
@@ -25,9 +25,6 @@ const { connect, requests, timeout, attempts } = program.opts<{
   timeout: number;
   attempts: number;
 }>();
-if (!Number.isSafeInteger(requests) || requests < 1) {
-  program.error("error: --requests must be a whole number of at least 1");
-}
 
 const client = openClient();
 client.on("request-retried", ({ call, attempt, reason }) => {
@@ -61,7 +58,13 @@ function openClient(): LazyPirateClient {
     for (const endpoint of connect) client.connect(endpoint);
     return client;
   } catch (error) {
-    // The client checks its own options and endpoints, and names what is wrong.
-    return program.error(`error: ${(error as Error).message}`);
+    // The client checks its endpoints itself, and names what is wrong.
+    return program.error(`error: --connect: ${(error as Error).message}`);
   }
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 1e9) return value;
+  throw new InvalidArgumentError("It must be a whole number from 1 to 1000000000.");
 }

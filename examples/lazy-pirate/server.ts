@@ -24,9 +24,12 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => vo
 try {
   console.log(`ready ${await server.bind(bind)}`);
 } catch (error) {
-  console.error(`error: ${(error as Error).message}`);
-  const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
-  process.exit(cause?.code === "EADDRINUSE" ? 1 : 2);
+  const { message, cause } = error as Error;
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
+  // EAGAIN is what ZeroMQ says of a host that it cannot look up.
+  const hint = code === "EAGAIN" || code === "EADDRNOTAVAIL" ? " (it may be no address of this machine)" : "";
+  console.error(`error: --bind: ${message}${hint}`);
+  process.exit(code === "EADDRINUSE" ? 1 : 2);
 }
 
 let requests = 0;

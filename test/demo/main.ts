@@ -61,19 +61,19 @@ function endOnSignals(): void {
 
 async function run(names: readonly string[], { seconds, json }: Options): Promise<PatternResult[]> {
   const isLive = process.stdout.isTTY === true;
+  const say = (line: string): void => {
+    if (!isLive && !json) console.log(line);
+  };
   const performances: Performance[] = [];
   for (const name of names) {
-    const view = { refreshMs: isLive ? 200 : 2000 };
-    performances.push(new Performance(await loadPattern(name), seconds, view));
+    performances.push(new Performance(await loadPattern(name), seconds, say));
   }
   try {
     await new Listr(
       performances.map((performance) => performance.task()),
       {
         registerSignalListeners: false,
-        silentRendererCondition: json === true,
-        fallbackRendererCondition: !isLive,
-        fallbackRenderer: "simple",
+        silentRendererCondition: json === true || !isLive,
         rendererOptions: { collapseSubtasks: false, formatOutput: "truncate" },
       },
     ).run();

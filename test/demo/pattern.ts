@@ -32,6 +32,8 @@ interface Requester {
 interface DemoLoad {
   /** Requests that are kept in flight. */
   readonly inFlight: number;
+  /** What answers them, for the reader: "one server". */
+  readonly against: string;
   /** A request that has not ended after so many ms is counted as lost. */
   readonly boundMs: number;
   /** Opens a client; `endpoint` gives the proxy's endpoint of a role, or else the port's of that name. */

@@ -4,7 +4,7 @@ import { monotonicMs } from "../harness/monotonic.js";
 import type { LoadReport } from "./load-messages.js";
 import type { DemoFault, DemoPattern } from "./pattern.js";
 import { type FaultResult, milliseconds, type PatternResult } from "./results.js";
-import { type FaultTimes, Show } from "./show.js";
+import { type FaultPhase, type FaultTimes, Show } from "./show.js";
 
 /** Seconds that one round of all faults takes by default, and about which a longer run is divided. */
 export const ROUND_SECONDS = 20;
@@ -12,6 +12,14 @@ export const ROUND_SECONDS = 20;
 const FAULT_SHARE = 0.3;
 const CALM_SHARE = 0.35;
 const BAR_LENGTH = 30;
+/** Time between two looks at the counters, in ms. */
+const REFRESH_MS = 200;
+
+const PHASES: Readonly<Record<FaultPhase, string>> = {
+  there: "FAULT",
+  healing: "FAULT, its cause is being taken away",
+  gone: "the cause is gone, no answer yet",
+};
 
 type Task = ListrTaskWrapper<
   unknown,
@@ -19,19 +27,13 @@ type Task = ListrTaskWrapper<
   typeof import("listr2").SimpleRenderer
 >;
 
-/** How the demo looks where it is shown. */
-export interface ViewOptions {
-  /** Time between two looks at the counters, in ms. */
-  readonly refreshMs: number;
-}
-
 const count = new Intl.NumberFormat("en-US");
 
 /** One pattern in the demo, as tasks to watch. */
 export class Performance {
   readonly #pattern: DemoPattern;
   readonly #seconds: number;
-  readonly #view: ViewOptions;
+  readonly #say: (line: string) => void;
   readonly #show: Show;
   readonly #faults: FaultResult[] = [];
   #beganAt = 0;
@@ -39,10 +41,11 @@ export class Performance {
   #look: () => void = () => undefined;
   #result: PatternResult | undefined;
 
-  constructor(pattern: DemoPattern, seconds: number, view: ViewOptions) {
+  /** `say` is told what happens, a line each: for where the tasks are not drawn. */
+  constructor(pattern: DemoPattern, seconds: number, say: (line: string) => void) {
     this.#pattern = pattern;
     this.#seconds = seconds;
-    this.#view = view;
+    this.#say = say;
     this.#show = new Show(pattern);
   }
 
@@ -80,8 +83,11 @@ export class Performance {
   }
 
   async #open(): Promise<void> {
+    const { title, load } = this.#pattern;
+    this.#say(`${title}: starting`);
     await this.#show.open();
     this.#beganAt = monotonicMs();
+    this.#sayAt(`first answer; ${about(load)}`);
   }
 
   async #faultStep(fault: DemoFault, step: Task): Promise<void> {
@@ -94,8 +100,16 @@ export class Performance {
     for (let round = 0; round < rounds; round++) {
       this.#enter("all is well");
       await until(stepBeganAt + (round + CALM_SHARE) * roundMs);
-      times.push(await this.#show.suffer(fault, FAULT_SHARE * roundMs, (phase) => this.#enter(phase)));
-      this.#enter(outcome(times.slice(-1)));
+      times.push(
+        await this.#show.suffer(fault, FAULT_SHARE * roundMs, (phase) => {
+          if (phase !== "healing")
+            this.#sayAt(`${fault.name}: ${phase === "there" ? "begins" : "cause gone"}`);
+          this.#enter(PHASES[phase]);
+        }),
+      );
+      const latest = outcome(times.slice(-1));
+      this.#sayAt(`${fault.name}: ${latest}`);
+      this.#enter(latest);
     }
     await until(stepBeganAt + stepMs);
     this.#faults.push({ name: fault.name, times });
@@ -106,8 +120,16 @@ export class Performance {
     this.#enter("sending no more");
     const load = await this.#show.finish();
     const { name, title } = this.#pattern;
-    this.#result = { name, title, seconds: this.#seconds, load, faults: this.#faults };
+    this.#result = {
+      name,
+      title,
+      about: about(this.#pattern.load),
+      seconds: this.#seconds,
+      load,
+      faults: this.#faults,
+    };
     step.title = `${count.format(load.sent)} requests: ${count.format(load.lost)} lost, ${count.format(load.mismatched)} mismatched`;
+    this.#sayAt(step.title);
   }
 
   /** Shows phase and counters while a step runs. */
@@ -115,13 +137,18 @@ export class Performance {
     const look = (): void => {
       step.output = `${this.#progress()}\n${counters(this.#show.report)}`;
     };
-    const timer = setInterval(look, this.#view.refreshMs);
+    const timer = setInterval(look, REFRESH_MS);
     this.#look = look;
     try {
       await run();
     } finally {
       clearInterval(timer);
     }
+  }
+
+  #sayAt(what: string): void {
+    const seconds = ((monotonicMs() - this.#beganAt) / 1000).toFixed(1);
+    this.#say(`${seconds.padStart(7)} s  ${what}`);
   }
 
   #enter(phase: string): void {
@@ -135,6 +162,10 @@ export class Performance {
     const bar = "█".repeat(filled) + "░".repeat(BAR_LENGTH - filled);
     return `${bar} ${String(Math.round(share * 100)).padStart(3)}%  ${this.#phase}`;
   }
+}
+
+function about({ inFlight, against }: DemoPattern["load"]): string {
+  return `${count.format(inFlight)} requests in flight all the time against ${against}`;
 }
 
 function counters({ answered, inFlight, retried, failed, lost }: LoadReport): string {

@@ -12,6 +12,8 @@ export interface FaultResult {
 export interface PatternResult {
   readonly name: string;
   readonly title: string;
+  /** The load, in words. */
+  readonly about: string;
   readonly seconds: number;
   readonly load: LoadReport;
   readonly faults: readonly FaultResult[];
@@ -51,7 +53,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[], nu
     style: { head: process.stdout.isTTY ? ["bold"] : [], border: [], "padding-left": 0, "padding-right": 1 },
   });
   for (const row of rows) lines.push([...row]);
-  return lines.toString();
+  return lines
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
 }
 
 const count = new Intl.NumberFormat("en-US");
@@ -78,34 +84,49 @@ function faultRow(title: string, { name, times }: FaultResult): string[] {
   const lasted = times.reduce((sum, { lastedMs }) => sum + lastedMs, 0) / times.length;
   const show = (value: number | undefined): string => (value === undefined ? "-" : milliseconds(value));
   const worst = recoveries.length < times.length ? "never" : show(recoveries.at(-1));
-  return [
-    title,
-    name,
-    String(times.length),
-    milliseconds(lasted),
-    show(recoveries[Math.floor((recoveries.length - 1) / 2)]),
-    worst,
-  ];
+  const median = recoveries.length === 0 ? worst : show(recoveries[Math.floor((recoveries.length - 1) / 2)]);
+  return [title, name, String(times.length), milliseconds(lasted), median, worst];
 }
 
-const FOOTNOTE = `Times in ms.
+const LEGEND = `Times in ms.
+retried     attempts beyond the first: a fault makes every request in flight try
+            again, one round after the other until an answer comes
 failed      ended in a typed error
 lost        ended neither in a reply nor in a typed error within its bound
 mismatched  ended in a reply that is not its own
+median      half of the answered requests took at most so long, all their
+            attempts counted
+p99         99 of 100 answered requests took at most so long
+lasted      how long the cause was there
 to recover  from the moment the cause is gone (the server says ready again,
             SIGCONT is sent, the proxy is open) to the next answer`;
 
+const LEGEND_OF_ROUNDS = `times       how often the fault happened; "lasted" is then the mean, and
+            "to recover" the median
+worst       the longest time to recover`;
+
+/** Columns of the table of faults that say nothing when each fault happened once. */
+const ROUND_COLUMNS: readonly string[] = ["times", "worst"];
+
+function faultTable(results: readonly PatternResult[], inRounds: boolean): string {
+  const head = ["pattern", "fault", "times", "lasted", "to recover", "worst"];
+  const rows = results.flatMap(({ title, faults }) => faults.map((fault) => faultRow(title, fault)));
+  const cut = (row: readonly string[]): string[] =>
+    row.filter((_, index) => inRounds || !ROUND_COLUMNS.includes(head[index] as string));
+  return table(cut(head), rows.map(cut), 2);
+}
+
 /** The tables at the end of the demo. */
 export function tables(results: readonly PatternResult[]): string {
+  const inRounds = results.some(({ faults }) => faults.some(({ times }) => times.length !== 1));
   const failures = results.flatMap(({ title, load }) =>
     Object.entries(load.failures).map(([code, times]) => `${title}: ${count.format(times)} × ${code}`),
   );
-  const faultHead = ["pattern", "fault", "times", "lasted", "to recover", "worst"];
-  const faultRows = results.flatMap(({ title, faults }) => faults.map((fault) => faultRow(title, fault)));
   return [
+    results.map(({ title, about }) => `${title}: ${about}`).join("\n"),
     table(HEAD, results.map(loadRow), 1),
-    table(faultHead, faultRows, 2),
+    faultTable(results, inRounds),
     ...(failures.length > 0 ? [failures.join("\n")] : []),
-    FOOTNOTE,
+    inRounds ? `${LEGEND}\n${LEGEND_OF_ROUNDS}` : LEGEND,
   ].join("\n\n");
 }

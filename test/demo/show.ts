@@ -9,6 +9,9 @@ import type { DemoFault, DemoPattern, DemoRole, Stage } from "./pattern.js";
 /** How long the demo waits for the first answer after a fault, in ms. */
 const RECOVERY_LIMIT_MS = 15_000;
 
+/** Where a fault stands: it is there, its cause is being taken away, its cause is gone. */
+export type FaultPhase = "there" | "healing" | "gone";
+
 /** One fault in the life of a pattern. */
 export interface FaultTimes {
   /** How long the cause was there, in ms. */
@@ -71,15 +74,15 @@ export class Show implements Stage {
   }
 
   /** Lets a fault happen for a while, takes it away, and waits for the first answer after it. */
-  async suffer(fault: DemoFault, forMs: number, onPhase: (phase: string) => void): Promise<FaultTimes> {
-    onPhase("FAULT");
+  async suffer(fault: DemoFault, forMs: number, onPhase: (phase: FaultPhase) => void): Promise<FaultTimes> {
+    onPhase("there");
     const beganAt = monotonicMs();
     await fault.inject(this);
     await sleep(Math.max(0, forMs - (monotonicMs() - beganAt)));
-    onPhase("FAULT, its cause is being taken away");
+    onPhase("healing");
     await fault.heal(this);
     const goneAt = monotonicMs();
-    onPhase("the cause is gone, no answer yet");
+    onPhase("gone");
     const answer = await this.#ask(
       { type: "watch-answer", since: goneAt },
       "first-answer",

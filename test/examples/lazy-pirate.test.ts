@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Reply, Request } from "zeromq";
 import { freePort } from "../harness/ports.js";
@@ -44,6 +46,23 @@ describe("the script", () => {
     expect(await wrong.exited).toEqual({ code: 2, signal: null });
   });
 
+  it("says where options go when npm has kept one of them", () => {
+    const cwd = join(import.meta.dirname, "..", "..");
+    const args = ["run", "--silent", "example", "lazy-pirate/client", "--requests", "5"];
+    const { status, stdout, stderr } = spawnSync("npm", args, { cwd, encoding: "utf8" });
+    expect(status).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("too many arguments");
+    expect(stderr).toContain('Options go after "--": npm run example lazy-pirate/client -- --option value');
+  });
+
+  it("says nothing of that when it is something else that is wrong", async () => {
+    const args = ["lazy-pirate/client", "--requests", "many"];
+    await using program = Program.spawn({ file: { script: "example" }, args });
+    expect(await program.exited).toEqual({ code: 2, signal: null });
+    expect(program.stderr).not.toContain("Options go after");
+  });
+
   it.each(["SIGINT", "SIGTERM"] as const)("passes %s to npm on to the example", async (signal) => {
     const endpoint = await freeEndpoint();
     const args = ["lazy-pirate/server", "--bind", endpoint];
@@ -83,25 +102,31 @@ describe("arguments", () => {
     ["server", ["--bogus"], "unknown option '--bogus'"],
     ["server", ["extra"], "too many arguments"],
     ["server", ["--bind"], "argument missing"],
-    ["server", ["--bind", "nowhere"], "nowhere"],
-    ["server", ["--bind", "tcp://127.0.0.1:99999"], "99999"],
-    ["server", ["--bind", "nope://127.0.0.1:5555"], "nope://127.0.0.1:5555"],
+    ["server", ["--bind", "nowhere"], "--bind", '"nowhere"'],
+    ["server", ["--bind", "tcp://127.0.0.1:99999"], "--bind", "tcp://127.0.0.1:99999"],
+    ["server", ["--bind", "nope://127.0.0.1:5555"], "--bind", "nope://127.0.0.1:5555"],
+    ["server", ["--bind", "tcp://999.9.9.9:5555"], "tcp://999.9.9.9:5555", "no address of this machine"],
+    ["server", ["--bind", "tcp://192.0.2.1:5555"], "tcp://192.0.2.1:5555", "no address of this machine"],
     ["client", ["--bogus"], "unknown option '--bogus'"],
-    ["client", ["--requests", "many"], "--requests"],
-    ["client", ["--requests", "0"], "--requests"],
-    ["client", ["--requests", "1.5"], "--requests"],
-    ["client", ["--timeout", "soon"], "timeoutMs"],
-    ["client", ["--timeout", "-1"], "timeoutMs"],
-    ["client", ["--attempts", "0"], "attempts"],
-    ["client", ["--attempts", "2.5"], "attempts"],
-    ["client", ["--connect", "nowhere"], "nowhere"],
+    ["client", ["--requests", "many"], "--requests", "'many'"],
+    ["client", ["--requests", "0"], "--requests", "'0'", "from 1 to 1000000000"],
+    ["client", ["--requests", "1.5"], "--requests", "'1.5'"],
+    ["client", ["--timeout", "soon"], "--timeout", "'soon'", "from 1 to 1000000000"],
+    ["client", ["--timeout", "-1"], "--timeout", "'-1'"],
+    ["client", ["--timeout", "31622400001"], "--timeout", "'31622400001'"],
+    ["client", ["--attempts", "0"], "--attempts", "'0'"],
+    ["client", ["--attempts", "2.5"], "--attempts", "'2.5'"],
+    ["client", ["--connect", "nowhere"], "--connect", '"nowhere"'],
     ["client", ["--requests", "1", "extra"], "too many arguments"],
-  ])("%s %j is refused with exit code 2", async (role, args, says) => {
-    const { code, program } = await run(role, ...args);
-    expect(code).toBe(2);
-    expect(program.stderr).toContain(says);
-    expect(program.lines).toEqual([]);
-  });
+  ] as [role: string, args: string[], ...says: string[]][])(
+    "%s %j is refused with exit code 2",
+    async (role, args, ...says) => {
+      const { code, program } = await run(role, ...args);
+      expect(code).toBe(2);
+      for (const text of says) expect(program.stderr).toContain(text);
+      expect(program.lines).toEqual([]);
+    },
+  );
 });
 
 describe("server", () => {

@@ -1,5 +1,6 @@
 // Runs a scenario of the simulation: many seeds, or one with its whole log.
-import { SimulationError, sweep } from "@seaworthy/simulator";
+import { inspect } from "node:util";
+import { type Fault, type RunResult, SimulationError, type SweepResult, sweep } from "@seaworthy/simulator";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { scenarios } from "./scenarios.js";
 
@@ -9,6 +10,30 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+function atLeastOne(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError("It must be at least 1.");
+  return value;
+}
+
+function faultLine({ at, kind, ...details }: Fault): string {
+  return `  ${at.toFixed(3)} ${kind} ${inspect(details, { depth: null, breakLength: Number.POSITIVE_INFINITY })}`;
+}
+
+function printRun(seed: number, { log, events, digest, faults, convergedMs }: RunResult): void {
+  for (const line of log()) console.log(line);
+  console.log(`events ${events}, digest ${digest}`);
+  console.log(`faults (${faults.length}):`);
+  for (const fault of faults) console.log(faultLine(fault));
+  console.log(`seed ${seed}: all invariants held, converged after ${convergedMs.toFixed(1)} ms`);
+}
+
+function printSweep(from: number, { seeds, events, faults, slowest }: SweepResult): void {
+  console.log(`events ${events}, faults ${faults}`);
+  console.log(`slowest to converge: seed ${slowest.seed}, after ${slowest.convergedMs.toFixed(1)} ms`);
+  console.log(`seeds ${from} to ${from + seeds - 1}: all invariants held, all converged`);
+}
+
 interface Flags {
   seed?: number;
   seeds: number;
@@ -16,23 +41,21 @@ interface Flags {
 }
 
 const program = new Command("simulate")
-  .description("runs a scenario in the simulator")
+  .description("Runs a scenario in the simulator: many seeds, or one with its whole log.")
   .argument("<scenario>", `one of: ${Object.keys(scenarios).join(", ")}`)
-  .addOption(new Option("--seed <N>", "run this seed alone and print its whole log").argParser(wholeNumber))
-  .addOption(new Option("--seeds <N>", "how many seeds").argParser(wholeNumber).default(2000))
-  .addOption(new Option("--from <N>", "the first seed").argParser(wholeNumber).default(1))
+  .addOption(
+    new Option("--seed <number>", "run this seed alone and print its whole log").argParser(wholeNumber),
+  )
+  .addOption(new Option("--seeds <number>", "how many seeds").argParser(atLeastOne).default(2000))
+  .addOption(new Option("--from <number>", "the first seed").argParser(wholeNumber).default(1))
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
 program.action((name: string, { seed, seeds, from }: Flags) => {
   const scenario = scenarios[name];
   if (scenario === undefined) return program.error(`error: there is no scenario "${name}"`);
   try {
-    if (seed === undefined) console.log(sweep({ scenario, seeds, from }));
-    else {
-      const { log, ...result } = scenario({ seed, log: "full" });
-      for (const line of log()) console.log(line);
-      console.log(result);
-    }
+    if (seed === undefined) printSweep(from, sweep({ scenario, seeds, from }));
+    else printRun(seed, scenario({ seed, log: "full" }));
   } catch (error) {
     if (!(error instanceof SimulationError)) throw error;
     for (const line of error.log) console.log(line);

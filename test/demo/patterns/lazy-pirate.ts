@@ -19,6 +19,7 @@ export const pattern: DemoPattern = {
   ],
   load: {
     inFlight: 300,
+    against: "one server",
     boundMs: requestBoundMs(ATTEMPTS, TIMEOUT_MS, MAX_PAUSE_MS),
     open(endpoint) {
       const client = new LazyPirateClient({
