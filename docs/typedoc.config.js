@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Converter } from "typedoc";
+import { MarkdownPageEvent } from "typedoc-plugin-markdown";
 
 const packages = ["core", "simulator", "lazy-pirate"];
 const root = join(import.meta.dirname, "../packages");
@@ -34,6 +35,19 @@ function seaworthyNames(app) {
   });
 }
 
+/** Headings that stand on each page: they would fill the outline and the search. */
+const REPEATED =
+  /^#{2,6} (Constructors|Parameters|Returns|Throws|Type Parameters|Type Literal|Type Declaration|Get Signature|Set Signature|Call Signature|Inherited from|Overrides|Implementation of|Extends|Extended by|Implements)$/gm;
+
+/** Such headings become lines in bold. Subclasses link to a constructor, so that keeps its anchor. */
+function quietHeadings(app) {
+  app.renderer.on(MarkdownPageEvent.END, (page) => {
+    page.contents = page.contents
+      ?.replace(REPEATED, "**$1**")
+      .replace(/^#{2,6} Constructor$/gm, '<strong id="constructor">Constructor</strong>');
+  });
+}
+
 // One program over the sources: it needs no build before it, and links cross packages.
 export default {
   name: "API reference",
@@ -42,7 +56,7 @@ export default {
   displayBasePath: root,
   cleanOutputDir: true,
   tsconfig: "tsconfig.api.json",
-  plugin: ["typedoc-plugin-markdown", seaworthyNames],
+  plugin: ["typedoc-plugin-markdown", seaworthyNames, quietHeadings],
   out: "api",
   readme: "none",
   disableGit: true,

@@ -2,6 +2,7 @@ import { defineConfig } from "vitepress";
 import { apiSidebar } from "./api-sidebar.js";
 import { decisionsSidebar } from "./decisions-sidebar.js";
 import { mermaidFences } from "./mermaid-fences.js";
+import { searchOptions } from "./search-options.js";
 
 export default defineConfig({
   title: "Seaworthy",
@@ -20,7 +21,7 @@ export default defineConfig({
   },
   themeConfig: {
     logo: "/favicon.svg",
-    search: { provider: "local" },
+    search: { provider: "local", options: { miniSearch: { searchOptions } } },
     outline: [2, 3],
     nav: [
       { text: "Choose a pattern", link: "/guide/choosing" },

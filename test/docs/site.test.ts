@@ -90,10 +90,10 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     expect(await page.locator("h1").innerText()).toContain("Lazy Pirate");
   });
 
-  test("the state diagram shows the states and events of the table that runs", async () => {
+  test("the state diagrams show the states and events of the table that runs", async () => {
     const page = await open(lazyPirate);
-    const drawing = page.locator('svg[aria-roledescription="stateDiagram"]');
-    const text = (await drawing.textContent()) ?? "";
+    const drawings = page.locator('svg[aria-roledescription="stateDiagram"]');
+    const text = (await drawings.locator("foreignObject").allTextContents()).join(" ");
     for (const state of requestLife.states) expect(text).toContain(state);
     for (const { event, decision } of requestLife.rows())
       if (decision.kind === "go") expect(text).toContain(event);
@@ -172,6 +172,68 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     await expect.poll(() => results.count()).toBeGreaterThan(0);
     const links = await results.evaluateAll((all) => all.map((link) => link.getAttribute("href")));
     expect(links.some((href) => href?.startsWith("/patterns/lazy-pirate"))).toBe(true);
+  });
+
+  test("what is written for readers comes before the reference in a search", async () => {
+    const page = await open("/");
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.getByRole("searchbox").fill("timeout");
+    const first = page.locator(".VPLocalSearchBox .result").first();
+    await expect.poll(() => first.count()).toBe(1);
+    expect(await first.getAttribute("href")).toMatch(/^\/(guide|patterns)\//);
+  });
+
+  const deepLink = `${lazyPirate}#the-reply-cache`;
+
+  /** Where the heading of the deep link is on the screen, once it has come to rest there. */
+  async function expectHeadingInView(page: Page): Promise<void> {
+    const top = (): Promise<number | undefined> =>
+      page.locator("#the-reply-cache").evaluate((heading) => heading.getBoundingClientRect().top);
+    await expect.poll(top).toBeGreaterThanOrEqual(0);
+    await expect.poll(top).toBeLessThan(300);
+  }
+
+  test("a deep link leads to its heading, below all the diagrams", async () => {
+    const page = await open(deepLink, { viewport: { width: 1280, height: 720 } });
+    await expectHeadingInView(page);
+  });
+
+  test("a link from another page leads to its heading, the diagrams drawn before or not", async () => {
+    const page = await open("/guide/choosing.html", { viewport: { width: 1280, height: 720 } });
+    for (let round = 0; round < 2; round++) {
+      await page.locator('main a[href$="#the-reply-cache"]').first().click();
+      await page.waitForURL(site.origin + deepLink);
+      await expect.poll(() => page.locator(".diagram svg").count()).toBe(5);
+      await expectHeadingInView(page);
+      await page.goBack();
+      await page.waitForURL(`${site.origin}/guide/choosing.html`);
+    }
+  });
+
+  test("a drawing that does not fit a phone says so, and the others are there as a whole", async () => {
+    const page = await open(lazyPirate, { viewport: { width: 390, height: 844 } });
+    const drawings = await page.locator(".diagram").evaluateAll((figures) =>
+      figures.map((figure) => {
+        const box = figure.querySelector(".diagram-drawing");
+        const isCut = box !== null && box.scrollWidth > box.clientWidth + 1;
+        return { isCut, says: figure.querySelector(".diagram-hint") !== null };
+      }),
+    );
+    expect(drawings).toHaveLength(5);
+    for (const { isCut, says } of drawings) expect(says).toBe(isCut);
+    expect(drawings.filter(({ isCut }) => isCut)).toEqual([]);
+  });
+
+  test("on a phone the tables show all of their columns", async () => {
+    const page = await open(lazyPirate, { viewport: { width: 390, height: 844 } });
+    const cut = await page
+      .locator(".vp-doc > div > table")
+      .evaluateAll((tables) =>
+        tables
+          .filter((table) => table.scrollWidth > table.clientWidth + 1)
+          .map((table) => table.querySelector("tr")?.textContent),
+      );
+    expect(cut).toEqual([]);
   });
 
   test.each(pages)("%s fits a phone", async (path) => {

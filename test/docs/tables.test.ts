@@ -1,4 +1,5 @@
 import { resolveSettings } from "@seaworthy/core";
+import { LazyPirateRequest } from "@seaworthy/lazy-pirate";
 import {
   type LazyPirateClientEvent,
   type LazyPirateServerEvent,
@@ -32,13 +33,19 @@ function table(markdown: string, heading: string): string[][] {
 const named = (rows: string[][]): string[] =>
   rows.map(([cell = ""]) => cell.split("<br>")[0]?.replaceAll("`", "") ?? "");
 
+/** A number as the pages have it: `10,000`, `16 MiB`. */
+function numberIn(stated: string): number {
+  const [, digits = "", unit] = /^([\d,]+)(?: (MiB))?(?![\w.])/.exec(stated) ?? [];
+  return Number(digits.replaceAll(",", "") || Number.NaN) * (unit === "MiB" ? 1024 * 1024 : 1);
+}
+
 /** Names and defaults as a page has them; for an option that is an object, a page may say it in words. */
 function documented(rows: string[][], actual: object): Record<string, unknown> {
   return Object.fromEntries(
     rows.map(([name = "", stated = ""]) => {
       const option = name.replaceAll("`", "");
       const value = (actual as Record<string, unknown>)[option];
-      if (typeof value === "number") return [option, Number.parseFloat(stated)];
+      if (typeof value === "number") return [option, numberIn(stated)];
       if (typeof value === "boolean") return [option, stated === "true"];
       return [option, value];
     }),
@@ -56,6 +63,9 @@ describe("option tables have every option, with the default that the code has", 
     const rows = table(lazyPirate, "### Server");
     expect(documented(rows, actual)).toStrictEqual(actual);
     expect(rows.find(([name]) => name === "`replyCache`")?.[1]).toBe("false");
+    const [, mark = ""] =
+      /`sendHighWaterMark` ([\d,]+)/.exec(rows.find(([name]) => name === "`socket`")?.[1] ?? "") ?? [];
+    expect(numberIn(mark)).toBe(actual.socket.sendHighWaterMark);
   });
 
   test("reply cache", () => {
@@ -90,6 +100,7 @@ test("every status event is on the page, and no other", () => {
     "connection-opened": true,
     "connection-failed": true,
     "connection-lost": true,
+    "connection-abandoned": true,
     "connection-replaced": true,
     "request-retried": true,
     "request-failed": true,
@@ -108,6 +119,15 @@ test("every status event is on the page, and no other", () => {
   };
   expect(named(table(lazyPirate, "### Of the client")).sort()).toEqual(Object.keys(client).sort());
   expect(named(table(lazyPirate, "### Of the server")).sort()).toEqual(Object.keys(server).sort());
+});
+
+test("every member of the server's request is on the page", () => {
+  const listed = named(table(lazyPirate, "### The request")).map((member) => member.replace(/\(.*/, ""));
+  const methods = Object.getOwnPropertyNames(LazyPirateRequest.prototype).filter(
+    (name) => name !== "constructor",
+  );
+  expect(listed).toEqual(expect.arrayContaining(["body", "id", "signal", ...methods]));
+  expect(listed).toHaveLength(3 + methods.length);
 });
 
 test("the layout of the request id covers its bytes without a gap", () => {
