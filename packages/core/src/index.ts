@@ -56,6 +56,7 @@ export {
 } from "./options.js";
 export { type Arrival, MAX_SEQUENCE, SequenceSource, SequenceTracker } from "./sequence.js";
 export { type ResolvedSettings, type ResolvedSpec, resolveSettings, resolveSpec } from "./socket-settings.js";
+export type { DiagramPart } from "./state-diagram.js";
 export type { MessageDropped, StatusEvent } from "./status.js";
 export {
   type Decision,

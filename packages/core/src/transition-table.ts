@@ -1,3 +1,5 @@
+import { type DiagramPart, stateDiagram } from "./state-diagram.js";
+
 /**
  * States and events as data. One table runs the machine, draws the state diagram in the docs, and
  * lets a test demand that every (state, event) pair was decided on purpose.
@@ -126,21 +128,19 @@ export class TransitionTable<
     throw new Error(`${this.name}: event "${event}" in state "${state}" is impossible: ${because}`);
   }
 
-  /** The table as a Mermaid state diagram. Events that do the same between two states share an arrow. */
-  toMermaid(): string {
-    const arrows = new Map<string, string[]>();
-    for (const { state, event, decision } of this.rows()) {
-      if (decision.kind !== "go") continue;
-      const arrow = `${mermaidId(state)} --> ${mermaidId(decision.to)}`;
-      const label = decision.action === undefined ? event : `${event} / ${decision.action}`;
-      arrows.set(arrow, [...(arrows.get(arrow) ?? []), label]);
-    }
-    const lines = ["stateDiagram-v2"];
-    for (const state of this.states) lines.push(`  state "${state}" as ${mermaidId(state)}`);
-    lines.push(`  [*] --> ${mermaidId(this.initial)}`);
-    for (const [arrow, labels] of arrows) lines.push(`  ${arrow} : ${labels.join("<br/>")}`);
-    for (const state of this.final) lines.push(`  ${mermaidId(state)} --> [*]`);
-    return `${lines.join("\n")}\n`;
+  /**
+   * The table as a state diagram in Mermaid's language. Events that do the same between two states
+   * share an arrow.
+   *
+   * @param part - a large table reads better in two drawings: the moves between states that are not
+   * final (`going-on`), and those that end it (`ending`). Default `all`.
+   */
+  toMermaid(part: DiagramPart = "all"): string {
+    const moves = [...this.rows()].flatMap(({ state, event, decision }) =>
+      decision.kind === "go" ? [{ from: state, to: decision.to, event, action: decision.action }] : [],
+    );
+    const { name, initial, states, final } = this;
+    return stateDiagram({ name, initial, states, final, moves }, part);
   }
 
   #at(state: State, event: Event): Decision<State, Action> {
@@ -174,9 +174,4 @@ export class TransitionTable<
     }
     return faults;
   }
-}
-
-/** Mermaid reads a hyphen in an id as part of an arrow. */
-function mermaidId(state: string): string {
-  return state.replaceAll(/[^A-Za-z0-9_]/g, "_");
 }

@@ -63,17 +63,52 @@ describe("TransitionTable", () => {
     expect(door.toMermaid()).toBe(
       [
         "stateDiagram-v2",
+        "  accTitle: door",
+        "  accDescr: shut on push to open, shut on kick to torn-down, open on push to shut, open on kick to shut",
         '  state "shut" as shut',
         '  state "open" as open',
         '  state "torn-down" as torn_down',
         "  [*] --> shut",
-        "  shut --> open : push / creak",
+        "  shut --> open : push<br/>/ creak",
         "  shut --> torn_down : kick",
-        "  open --> shut : push / slam<br/>kick / slam",
+        "  open --> shut : push<br/>kick<br/>/ slam",
         "  torn_down --> [*]",
         "",
       ].join("\n"),
     );
+  });
+
+  it("draws what goes on and what ends apart, and an event that ends every state once", () => {
+    const table = new TransitionTable<"a" | "b" | "end", "go" | "stop" | "fail", "tidy", "end">({
+      name: "job",
+      initial: "a",
+      final: ["end"],
+      events: ["go", "stop", "fail"],
+      states: {
+        a: { go: go("b"), stop: go("end", "tidy"), fail: stay },
+        b: { go: go("a"), stop: go("end", "tidy"), fail: go("end") },
+      },
+    });
+    expect(table.toMermaid("going-on").split("\n").slice(1)).toEqual([
+      "  accTitle: How a job goes on",
+      "  accDescr: a on go to b, b on go to a",
+      '  state "a" as a',
+      '  state "b" as b',
+      "  [*] --> a",
+      "  a --> b : go",
+      "  b --> a : go",
+      "",
+    ]);
+    expect(table.toMermaid("ending").split("\n").slice(1)).toEqual([
+      "  accTitle: How a job ends",
+      "  accDescr: b on fail to end, in any state on stop to end",
+      '  state "b" as b',
+      '  state "end" as end',
+      '  state "in any state" as in_any_state',
+      "  b --> end : fail",
+      "  in_any_state --> end : stop<br/>/ tidy",
+      "",
+    ]);
   });
 
   it("reports a pair that nobody decided", () => {
