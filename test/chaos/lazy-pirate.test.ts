@@ -116,139 +116,136 @@ class Crew implements AsyncDisposable {
   }
 }
 
-it("outlives a server that is killed and started again", async () => {
-  await using server = await startServer();
-  await using crew = new Crew(server);
-  await crew.survives(async () => {
-    const felt = crew.feelsIt();
-    await server.process.kill();
-    await felt;
-    await server.process.start();
-    await crew.recovers();
-  });
-  await crew.isAccountedFor("killed");
-});
+interface Fault {
+  readonly title: string;
+  readonly label: string;
+  /** Called before the fault; resolves when the client has felt it. */
+  felt(crew: Crew): Promise<unknown>;
+  begin(server: Server): unknown;
+  /** Takes the cause away. */
+  end?(server: Server): unknown;
+  /** How often in one round. Default once. */
+  readonly times?: number;
+  /** Codes of the requests that must fail. Default: none need to. */
+  readonly failures?: readonly string[];
+}
 
-it("outlives a server that is frozen and goes on, and takes no late reply for another", async () => {
-  await using server = await startServer();
-  await using crew = new Crew(server);
-  await crew.survives(async () => {
-    const felt = crew.feelsIt();
-    server.process.pause();
-    await felt;
-    server.process.resume();
-    await crew.recovers();
-  });
-  await crew.isAccountedFor("frozen");
-});
+const faults: readonly Fault[] = [
+  {
+    title: "outlives a server that is killed and started again",
+    label: "killed",
+    felt: (crew) => crew.feelsIt(),
+    begin: ({ process }) => process.kill(),
+    end: ({ process }) => process.start(),
+  },
+  {
+    title: "outlives a server that is frozen and goes on, and takes no late reply for another",
+    label: "frozen",
+    felt: (crew) => crew.feelsIt(),
+    begin: ({ process }) => process.pause(),
+    end: ({ process }) => process.resume(),
+  },
+  {
+    title: "fails typed, within the bound, while a server stays frozen, and answers again after it",
+    label: "frozen for long",
+    felt: ({ client }) => once(client, "request-failed"),
+    begin: ({ process }) => process.pause(),
+    end: ({ process }) => process.resume(),
+    failures: ["ERR_REQUEST_TIMEOUT"],
+  },
+  {
+    title: "outlives TCP connections that are cut, again and again",
+    label: "cut",
+    felt: ({ client }) => once(client, "connection-lost"),
+    begin: ({ proxy }) => proxy.cut(),
+    times: 10,
+  },
+  {
+    title: "outlives a network that refuses connections for a while",
+    label: "refused",
+    felt: (crew) => crew.feelsIt(),
+    async begin({ proxy }) {
+      await proxy.refuse();
+      proxy.cut();
+    },
+    end: ({ proxy }) => proxy.accept(),
+  },
+  {
+    title: "replaces a half-open connection that nobody reports as gone",
+    label: "half open",
+    async felt({ client }) {
+      expect((await once(client, "connection-replaced"))[0]).toMatchObject({ reason: "silent" });
+    },
+    begin: ({ proxy }) => proxy.lose(),
+  },
+  {
+    title: "outlives replies that are lost, while requests arrive",
+    label: "replies held back",
+    felt: (crew) => crew.feelsIt(),
+    begin: ({ proxy }) => proxy.hold("to-client"),
+    end: ({ proxy }) => proxy.release(),
+  },
+];
 
-it("fails typed, within the bound, while a server stays frozen, and answers again after it", async () => {
+it.each(faults)("$title", async ({ label, felt, begin, end, times = 1, failures }) => {
   await using server = await startServer();
   await using crew = new Crew(server);
   await crew.survives(async () => {
-    const failed = once(crew.client, "request-failed");
-    server.process.pause();
-    await failed;
-    server.process.resume();
-    await crew.recovers();
-  });
-  expect(Object.keys(crew.load.failures)).toEqual(["ERR_REQUEST_TIMEOUT"]);
-  await crew.isAccountedFor("frozen for long");
-});
-
-it("outlives TCP connections that are cut, again and again", async () => {
-  await using server = await startServer();
-  await using crew = new Crew(server);
-  await crew.survives(async () => {
-    for (let cuts = 0; cuts < 10; cuts++) {
-      const lost = once(crew.client, "connection-lost");
-      server.proxy.cut();
-      await lost;
+    for (let time = 0; time < times; time++) {
+      const isFelt = felt(crew);
+      await begin(server);
+      await isFelt;
+      await end?.(server);
       await crew.recovers();
     }
   });
-  await crew.isAccountedFor("cut");
+  if (failures !== undefined) expect(Object.keys(crew.load.failures)).toEqual(failures);
+  await crew.isAccountedFor(label);
 });
 
-it("outlives a network that refuses connections for a while", async () => {
-  await using server = await startServer();
-  await using crew = new Crew(server);
-  await crew.survives(async () => {
-    const felt = crew.feelsIt();
-    await server.proxy.refuse();
-    server.proxy.cut();
-    await felt;
-    await server.proxy.accept();
-    await crew.recovers();
-  });
-  await crew.isAccountedFor("refused");
-});
+interface Outage {
+  readonly what: string;
+  /** What the client reports when it goes over, and how. */
+  readonly event: "connection-opened" | "connection-replaced";
+  report(victim: Server, heir: Server): object;
+  begin(victim: Server): unknown;
+  end(victim: Server): unknown;
+}
 
-it("replaces a half-open connection that nobody reports as gone", async () => {
-  await using server = await startServer();
-  await using crew = new Crew(server);
-  await crew.survives(async () => {
-    const replaced = once(crew.client, "connection-replaced");
-    server.proxy.lose();
-    expect((await replaced)[0]).toMatchObject({ reason: "silent" });
-    await crew.recovers();
-  });
-  await crew.isAccountedFor("half open");
-});
+const outages: readonly Outage[] = [
+  {
+    what: "killed",
+    event: "connection-opened",
+    report: (_victim, heir) => ({ endpoint: heir.endpoint }),
+    begin: ({ process }) => process.kill(),
+    end: ({ process }) => process.start(),
+  },
+  {
+    what: "frozen",
+    event: "connection-replaced",
+    report: (victim, heir) => ({ from: victim.endpoint, to: heir.endpoint, reason: "silent" }),
+    begin: ({ process }) => process.pause(),
+    end: ({ process }) => process.resume(),
+  },
+];
 
-it("outlives replies that are lost, while requests arrive", async () => {
-  await using server = await startServer();
-  await using crew = new Crew(server);
-  await crew.survives(async () => {
-    const felt = crew.feelsIt();
-    server.proxy.hold("to-client");
-    await felt;
-    server.proxy.release();
-    await crew.recovers();
-  });
-  await crew.isAccountedFor("replies held back");
-});
-
-it("goes over to another server when the one in use is killed, and back", async () => {
+it.each(outages)("goes over to another server when the one in use is $what, and back", async (outage) => {
   await using first = await startServer();
   await using second = await startServer();
   await using crew = new Crew(first, second);
+  const turns = [
+    [first, second],
+    [second, first],
+  ] as const;
   await crew.survives(async () => {
-    for (const [victim, heir] of [
-      [first, second],
-      [second, first],
-    ] as const) {
-      const opened = once(crew.client, "connection-opened");
-      const killedAt = monotonicMs();
-      await victim.process.kill();
-      expect((await opened)[0]).toMatchObject({ endpoint: heir.endpoint });
-      await crew.recovers(killedAt);
-      await victim.process.start();
+    for (const [victim, heir] of turns) {
+      const reported = once(crew.client, outage.event);
+      const beganAt = monotonicMs();
+      await outage.begin(victim);
+      expect((await reported)[0]).toMatchObject(outage.report(victim, heir));
+      await crew.recovers(beganAt);
+      await outage.end(victim);
     }
   });
-  await crew.isAccountedFor("two servers, one killed");
-});
-
-it("goes over to another server when the one in use is frozen", async () => {
-  await using first = await startServer();
-  await using second = await startServer();
-  await using crew = new Crew(first, second);
-  await crew.survives(async () => {
-    for (const [victim, heir] of [
-      [first, second],
-      [second, first],
-    ] as const) {
-      const replaced = once(crew.client, "connection-replaced");
-      const frozenAt = monotonicMs();
-      victim.process.pause();
-      expect((await replaced)[0]).toMatchObject({
-        from: victim.endpoint,
-        to: heir.endpoint,
-        reason: "silent",
-      });
-      await crew.recovers(frozenAt);
-      victim.process.resume();
-    }
-  });
-  await crew.isAccountedFor("two servers, one frozen");
+  await crew.isAccountedFor(`two servers, one ${outage.what}`);
 });
