@@ -1,4 +1,4 @@
-import { Publisher, type Socket, Subscriber } from "zeromq";
+import { Publisher, Router, type Socket, Subscriber } from "zeromq";
 import { BindError } from "../errors.js";
 import type { Frames } from "../frames.js";
 import { Fifo } from "../machine.js";
@@ -46,9 +46,13 @@ const SLICE_MS = 5;
 /** Longest wait for a socket on which messages keep coming from other peers to fall quiet, in ms. */
 const QUIET_MAX_MS = 1000;
 
+/** Longest pause between two looks whether a peer has room again, in ms. */
+const MAX_ROOM_PAUSE_MS = 8;
+
 /** Longest time that a timer and a socket take, in ms. */
 const MAX_LINGER_MS = 2 ** 31 - 1;
 
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Keeps a loop from starving timers and other sockets: zeromq.js itself yields by count, not by time. */
@@ -78,6 +82,7 @@ export class SocketDriver implements TransportSocket {
   readonly stats: DriverStats = noStats();
   readonly #socket: AnySocket;
   readonly #reads: boolean;
+  readonly #routes: boolean;
   readonly #handlers: SocketHandlers;
   readonly #maxQueued: number;
   readonly #queue = new Fifo<Outgoing>();
@@ -91,13 +96,15 @@ export class SocketDriver implements TransportSocket {
   /**
    * Takes over a socket on which all options are set and nothing is bound or connected.
    *
-   * @param socket - a ROUTER must have `mandatory: true` and `sendTimeout: 0`: without the first it
-   * drops messages silently, without the second it may wait for ever
+   * @param socket - must have `sendTimeout: 0` and, if it reads, a `receiveTimeout`: zeromq.js loses
+   * wake-ups of sends that wait, and may lose those of a receive (docs/decisions/0006). A ROUTER must
+   * have `mandatory: true`, or it drops messages silently.
    * @param maxQueued - see `SocketSettings.maxQueued`
    */
   constructor(socket: Socket, handlers: SocketHandlers, maxQueued: number) {
     this.#socket = socket as AnySocket;
     this.#reads = !(socket instanceof Publisher);
+    this.#routes = socket instanceof Router;
     this.#handlers = handlers;
     this.#maxQueued = maxQueued;
     this.#monitor = new ConnectionMonitor(
@@ -182,7 +189,7 @@ export class SocketDriver implements TransportSocket {
       } catch (error) {
         // A pending receive ends with an error when the socket is closed under it.
         if (this.#closed) return;
-        // A message that was announced went with its connection in a disconnect().
+        // Nothing came within the receiveTimeout, or what came went with its connection.
         if (errorCode(error) === "EAGAIN") continue;
         throwUncaught(error);
         return;
@@ -203,22 +210,16 @@ export class SocketDriver implements TransportSocket {
 
   async #pump(): Promise<void> {
     this.#pumping = true;
-    const socket = this.#socket;
     const slice = new Slice();
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      const { frames, isWanted } = next;
-      if (isWanted?.() === false) {
-        this.stats.discarded += 1;
-        this.stats.queued = this.#queue.length;
-        continue;
+      let pauseMs = 0;
+      while (!(await this.#sendNow(next)) && !this.#closed) {
+        // No peer has room. Waiting for one in zeromq.js may never end, so this asks again.
+        await (pauseMs === 0 ? yieldToEventLoop() : sleep(pauseMs));
+        pauseMs = Math.min(2 * pauseMs + 1, MAX_ROOM_PAUSE_MS);
+        slice.begin();
       }
-      try {
-        await socket.send(frames);
-        this.stats.sent += 1;
-      } catch (error) {
-        if (this.#closed) break;
-        this.#refused(frames, error);
-      }
+      if (this.#closed) break;
       this.stats.queued = this.#queue.length;
       if (slice.isOver()) {
         await yieldToEventLoop();
@@ -227,6 +228,23 @@ export class SocketDriver implements TransportSocket {
     }
     this.#pumping = false;
     this.#drained?.();
+  }
+
+  /** Sends a message if it can; false if it must wait for room. */
+  async #sendNow({ frames, isWanted }: Outgoing): Promise<boolean> {
+    if (isWanted?.() === false) {
+      this.stats.discarded += 1;
+      return true;
+    }
+    try {
+      await this.#socket.send(frames);
+      this.stats.sent += 1;
+    } catch (error) {
+      if (this.#closed) return false;
+      if (!this.#routes && errorCode(error) === "EAGAIN") return false;
+      this.#refused(frames, error);
+    }
+    return true;
   }
 
   #refused(frames: Frames, error: unknown): void {
@@ -247,9 +265,9 @@ export class SocketDriver implements TransportSocket {
   }
 
   /**
-   * Waits until nothing more comes to be read, which a publisher never has. Asking the socket whether it is readable would take
-   * away the wake-up that our pending receive waits for, so this looks at what the loop hands over:
-   * two turns, because the first one begins in the middle.
+   * Waits until nothing more comes to be read, which a publisher never has. Asking the socket whether
+   * it is readable would take away the wake-up that our pending receive waits for, so this looks at
+   * what the loop hands over: two turns, because the first one begins in the middle.
    */
   async #quiet(): Promise<void> {
     if (!this.#reads) return;

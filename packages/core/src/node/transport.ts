@@ -13,6 +13,9 @@ function curveSocketOptions(curve: CurveOptions | undefined): object {
   };
 }
 
+/** How long a receive may have lost its wake-up, in ms: see docs/decisions/0006. */
+const RECEIVE_TIMEOUT_MS = 250;
+
 /**
  * "Never" for a connection that is not to be made again, in ms. ZeroMQ's own -1 would throw away
  * what came over the lost connection and is not read yet.
@@ -42,16 +45,18 @@ function openSocket(spec: ResolvedSpec): Socket {
     ...curveSocketOptions(spec.curve),
   };
   // Each type gets the options that it has: zeromq.js throws at any other.
-  if (type === "publisher") return new Publisher({ ...common, sendHighWaterMark });
-  if (type === "subscriber") return new Subscriber({ ...common, receiveHighWaterMark });
+  const writing = { sendHighWaterMark, sendTimeout: 0 };
+  const reading = { receiveHighWaterMark, receiveTimeout: RECEIVE_TIMEOUT_MS };
+  if (type === "publisher") return new Publisher({ ...common, ...writing });
+  if (type === "subscriber") return new Subscriber({ ...common, ...reading });
   const options = {
     ...common,
-    sendHighWaterMark,
-    receiveHighWaterMark,
+    ...writing,
+    ...reading,
     ...(routingId === undefined ? {} : { routingId }),
   };
   if (type === "dealer") return new Dealer(options);
-  return new Router({ ...options, mandatory: true, sendTimeout: 0, handover: spec.handover });
+  return new Router({ ...options, mandatory: true, handover: spec.handover });
 }
 
 /** Opens zeromq sockets for one role and looks after all of them. */
