@@ -21,12 +21,12 @@ interface Peer {
 /** One side of the comparison: opens sockets, and waits for what happens. */
 interface Lab {
   open(spec: SocketSpec, echo?: boolean): Peer;
-  /** Waits until the condition holds; it is looked at after everything that a socket is told. */
+  /** Waits until the condition holds; it is looked at in every turn of the event loop. */
   until(condition: () => boolean): Promise<void>;
   close(): Promise<void>;
 }
 
-function openPeer(transport: Transport, spec: SocketSpec, echo: boolean, changed: () => void): Peer {
+function openPeer(transport: Transport, spec: SocketSpec, echo: boolean): Peer {
   const peer: Peer = {
     messages: [],
     ids: [],
@@ -37,16 +37,13 @@ function openPeer(transport: Transport, spec: SocketSpec, echo: boolean, changed
         peer.messages.push(frameText(frames.at(-1) as Uint8Array));
         peer.ids.push(frames[0] as Uint8Array);
         if (echo) peer.socket.send(frames);
-        changed();
       },
       connection({ type }) {
         // How often an attempt fails depends on the clock.
         if (type !== "failed") peer.events.push(type);
-        changed();
       },
       refused(_frames, reason) {
         peer.refusals.push(reason);
-        changed();
       },
     }),
   };
@@ -56,20 +53,15 @@ function openPeer(transport: Transport, spec: SocketSpec, echo: boolean, changed
 function realLab(): Lab {
   const transport = new ZmqTransport("lab");
   const peers: Peer[] = [];
-  let check = (): void => {};
   return {
     open(spec, echo = false) {
-      const peer = openPeer(transport, spec, echo, () => check());
+      const peer = openPeer(transport, spec, echo);
       peers.push(peer);
       return peer;
     },
-    until: (condition) =>
-      new Promise((resolve) => {
-        check = () => {
-          if (condition()) resolve();
-        };
-        check();
-      }),
+    async until(condition) {
+      while (!condition()) await new Promise(setImmediate);
+    },
     async close() {
       await Promise.all(peers.map(({ socket }) => socket.close(0)));
     },
@@ -81,7 +73,7 @@ function simulatedLab(): Lab {
   const node = simulation.node("lab", ({ transport }) => transport);
   simulation.runFor(1);
   return {
-    open: (spec, echo = false) => openPeer(node.app as Transport, spec, echo, () => {}),
+    open: (spec, echo = false) => openPeer(node.app as Transport, spec, echo),
     async until(condition) {
       simulation.runFor(0);
       if (!condition() && !simulation.runUntil(condition, 60_000)) throw new Error("it never happened");
