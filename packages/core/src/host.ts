@@ -79,13 +79,13 @@ export class MachineHost<Input, Output> {
     // loop that is already running, after those that are still in line.
     if (this.#busy) return;
     this.#busy = true;
-    const failures: unknown[] = [];
+    let failure: { readonly error: unknown } | undefined;
     try {
       for (let output = this.#machine.take(); output !== undefined; output = this.#machine.take()) {
         try {
           this.#perform(output);
         } catch (error) {
-          failures.push(error);
+          failure ??= { error };
         }
       }
     } finally {
@@ -93,7 +93,7 @@ export class MachineHost<Input, Output> {
       this.#arm(this.#machine.deadline);
     }
     // Only now: one output that fails must cost neither those behind it nor the timer.
-    if (failures.length > 0) throw failures[0];
+    if (failure !== undefined) throw failure.error;
   }
 
   /** One timer serves all: it is set anew only for an earlier time, and a vain wake-up re-arms. */

@@ -81,7 +81,7 @@ export function resolveClientOptions(options: LazyPirateClientOptions = {}): Res
     given.maxQueued === undefined ? Math.max(socket.maxQueued, rest.maxInFlight) : socket.maxQueued;
   return {
     ...rest,
-    socket: { ...socket, maxQueued, maxFrameBytes: frameLimit(OWNER, rest.maxBodyBytes, given) },
+    socket: { ...socket, maxQueued, maxFrameBytes: frameLimit(OWNER, rest.maxBodyBytes, socket, given) },
   };
 }
 

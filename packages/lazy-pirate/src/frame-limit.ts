@@ -1,12 +1,17 @@
-import { resolveSettings, type SocketSettings } from "@seaworthy/core";
+import type { ResolvedSettings, SocketSettings } from "@seaworthy/core";
 
 /**
  * The largest frame to accept: it must let the largest body pass.
  *
+ * @param settings - `given`, with every default filled in
  * @throws RangeError if the two limits that were given contradict each other
  */
-export function frameLimit(owner: string, maxBodyBytes: number, given: SocketSettings): number {
-  const { maxFrameBytes } = resolveSettings(`${owner}: socket`, given);
+export function frameLimit(
+  owner: string,
+  maxBodyBytes: number,
+  { maxFrameBytes }: ResolvedSettings,
+  given: SocketSettings,
+): number {
   if (maxFrameBytes >= maxBodyBytes) return maxFrameBytes;
   if (given.maxFrameBytes === undefined) return maxBodyBytes;
   throw new RangeError(
