@@ -97,7 +97,8 @@ export interface ResolvedServerOptions {
  */
 export function resolveServerOptions(options: LazyPirateServerOptions = {}): ResolvedServerOptions {
   const { replyCache, socket: given, ...rest } = resolveOptions(OWNER, schema, options);
-  const settings = resolveSettings(`${OWNER}: socket`, { sendHighWaterMark: SEND_HIGH_WATER_MARK, ...given });
+  const { sendHighWaterMark = SEND_HIGH_WATER_MARK } = given;
+  const settings = resolveSettings(`${OWNER}: socket`, { ...given, sendHighWaterMark });
   const socket = { ...settings, maxFrameBytes: frameLimit(OWNER, rest.maxBodyBytes, settings, given) };
   if (replyCache === false) return { ...rest, socket, replyCache: undefined };
   const bounds = replyCache === true ? {} : replyCache;

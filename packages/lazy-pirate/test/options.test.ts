@@ -47,6 +47,8 @@ describe("limits of the sockets", () => {
 
   it("may be left out in so many words", () => {
     expect(resolveClientOptions({ timeoutMs: undefined, socket: undefined }).timeoutMs).toBe(2500);
+    const socket = { sendHighWaterMark: undefined } as object;
+    expect(resolveServerOptions({ socket }).socket.sendHighWaterMark).toBe(20_000);
   });
 });
 
