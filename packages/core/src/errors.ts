@@ -69,3 +69,12 @@ export class BindError extends SeaworthyError<"ERR_BIND"> {
     this.endpoint = endpoint;
   }
 }
+
+/** The request at hand was answered, failed or dropped before. */
+export class AlreadyAnsweredError extends SeaworthyError<"ERR_ALREADY_ANSWERED"> {
+  override name = "AlreadyAnsweredError";
+
+  constructor() {
+    super("ERR_ALREADY_ANSWERED", "this request has been answered, failed or dropped already");
+  }
+}

@@ -127,3 +127,23 @@ export function readUint64(source: Uint8Array, offset: number): bigint {
   const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
   return view.getBigUint64(offset);
 }
+
+/** A message that came through a ROUTER, split at its first empty frame. */
+export interface Enveloped {
+  readonly type: "enveloped";
+  /** The way back: all frames before the empty one, the routing id first. */
+  readonly route: Uint8Array[];
+  /** At least one frame. */
+  readonly body: Uint8Array[];
+}
+
+/**
+ * Takes a message apart that a ROUTER received from a REQ, or from a DEALER that acts like one
+ * (28/REQREP): `[routing id][…][][body…]`.
+ */
+export function openEnvelope(frames: Uint8Array[]): Enveloped | Malformed {
+  const end = delimiterIndex(frames, 1);
+  if (end === -1) return malformed("request without an empty frame after its envelope");
+  if (end === frames.length - 1) return malformed("request without a body");
+  return { type: "enveloped", route: frames.slice(0, end), body: frames.slice(end + 1) };
+}

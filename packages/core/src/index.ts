@@ -6,24 +6,29 @@
  * @module
  */
 export { AbortedCalls } from "./abort.js";
+export { Addresses } from "./address.js";
 export { Backoff, type BackoffOptions } from "./backoff.js";
 export { type Clock, type Random, type Scheduler, systemScheduler } from "./clock.js";
 export { type DeadlineEntry, DeadlineQueue } from "./deadline-queue.js";
 export { checkEndpoint } from "./endpoint.js";
 export {
   AbortedError,
+  AlreadyAnsweredError,
   BindError,
   ClosedError,
   LimitError,
   SeaworthyError,
   type SeaworthyErrorOptions,
 } from "./errors.js";
+export { FairQueue, type FairQueueItem, type FairQueueLimits } from "./fair-queue.js";
+export { frameLimit } from "./frame-limit.js";
 export {
   type Body,
   bodyFrames,
   byteLength,
   DELIMITER,
   delimiterIndex,
+  type Enveloped,
   type Frames,
   frameKey,
   framesEqual,
@@ -32,12 +37,14 @@ export {
   MAX_ENVELOPE_FRAMES,
   type Malformed,
   malformed,
+  openEnvelope,
   readUint64,
   textFrame,
   writeUint64,
 } from "./frames.js";
 export { Heartbeat, type HeartbeatOptions } from "./heartbeat.js";
 export { MachineHost, type MachineHostOptions } from "./host.js";
+export { Link, LinkedList } from "./linked-list.js";
 export { Fifo, type Machine, type Stalled } from "./machine.js";
 export {
   type Bounds,
@@ -54,7 +61,15 @@ export {
   type Resolved,
   resolveOptions,
 } from "./options.js";
+export {
+  type DeskRequest,
+  type DropReason,
+  RequestDesk,
+  type RequestDeskLimits,
+  type RequestDropped,
+} from "./request-desk.js";
 export { type Arrival, MAX_SEQUENCE, SequenceSource, SequenceTracker } from "./sequence.js";
+export { SocketPool } from "./socket-pool.js";
 export { type ResolvedSettings, type ResolvedSpec, resolveSettings, resolveSpec } from "./socket-settings.js";
 export type { DiagramPart } from "./state-diagram.js";
 export type { MessageDropped, StatusEvent } from "./status.js";
@@ -81,3 +96,5 @@ export type {
   Transport,
   TransportSocket,
 } from "./transport.js";
+export { Workbench, type WorkItem } from "./workbench.js";
+export type { WorkerCall, WorkerOwner } from "./worker-calls.js";

@@ -25,6 +25,7 @@ const specSchema = {
   immediate: flag(false),
   reconnect: flag(true),
   handover: flag(false),
+  departures: flag(false),
   routingId: optionalText,
 } as const;
 
@@ -33,7 +34,9 @@ export type ResolvedSettings = Required<Omit<SocketSettings, "curve">> & { curve
 
 /** What a role asks of a socket, with every default filled in. */
 export type ResolvedSpec = ResolvedSettings &
-  Required<Pick<SocketSpec, "type" | "immediate" | "reconnect" | "handover">> & { routingId?: string };
+  Required<Pick<SocketSpec, "type" | "immediate" | "reconnect" | "handover" | "departures">> & {
+    routingId?: string;
+  };
 
 /**
  * Checks the socket settings that a user gave to a role.
@@ -51,12 +54,13 @@ export function resolveSettings(owner: string, given: SocketSettings): ResolvedS
  * @throws TypeError or RangeError that names the option at fault
  */
 export function resolveSpec(owner: string, given: SocketSpec): ResolvedSpec {
-  const { type, immediate, reconnect, handover, routingId, ...settings } = given;
+  const { type, immediate, reconnect, handover, departures, routingId, ...settings } = given;
   const { routingId: id, ...own } = resolveOptions(owner, specSchema, {
     type,
     immediate,
     reconnect,
     handover,
+    departures,
     routingId,
   });
   return { ...resolveSettings(owner, settings), ...own, ...(id === undefined ? {} : { routingId: id }) };

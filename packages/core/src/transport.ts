@@ -36,6 +36,11 @@ export interface SocketHandlers {
   message(frames: Uint8Array[]): void;
   /** A connection came or went. */
   connection?(event: ConnectionEvent): void;
+  /**
+   * ROUTER with `departures`: the connection of this peer is gone, and what it had sent has been handed
+   * over. A peer that is replaced by another with the same routing id (`handover`) does not depart.
+   */
+  departed?(routingId: Uint8Array): void;
   /** ROUTER: this message was not sent. */
   refused?(frames: Frames, reason: RefusalReason): void;
 }
@@ -87,6 +92,11 @@ export interface SocketSpec extends SocketSettings {
   readonly routingId?: string;
   /** ROUTER: a peer that comes with a routing id in use takes it over. Default false. */
   readonly handover?: boolean;
+  /**
+   * ROUTER: tell which peers' connections end (`SocketHandlers.departed`), if the transport can: ZeroMQ can
+   * where it is built with its draft API. Default false.
+   */
+  readonly departures?: boolean;
 }
 
 /** An open socket. */

@@ -1,6 +1,7 @@
 import {
   type BackoffOptions,
   flag,
+  frameLimit,
   integer,
   milliseconds,
   nested,
@@ -10,7 +11,6 @@ import {
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
-import { frameLimit } from "./frame-limit.js";
 
 /** Options of a Lazy Pirate client. */
 export interface LazyPirateClientOptions {

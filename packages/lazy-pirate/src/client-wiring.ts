@@ -1,9 +1,9 @@
 import {
   MachineHost,
   type Scheduler,
+  SocketPool,
   type SocketSettings,
   type Transport,
-  type TransportSocket,
 } from "@seaworthy/core";
 import type { LazyPirateClientMachine } from "./client-machine.js";
 import type {
@@ -41,50 +41,26 @@ export function wireClient(
   machine: LazyPirateClientMachine,
   { transport, scheduler, socket, owner }: LazyPirateClientSurroundings,
 ): WiredClient {
-  const sockets = new Map<number, TransportSocket>();
-  const closings = new Set<Promise<void>>();
+  const sockets = new SocketPool(transport);
 
   function open(connection: number, endpoint: string): void {
-    const opened = transport.open(
-      { ...socket, type: "dealer", reconnect: false },
-      {
-        message(frames) {
-          const reply = decodeReply(frames);
-          if (reply.type === "malformed") host.feed({ ...reply, connection });
-          else host.feed({ type: "received", connection, reply });
-        },
-        connection({ type, reason }) {
-          host.feed({ type: type === "up" ? "up" : "down", connection, reason });
-        },
+    const spec = { ...socket, type: "dealer", reconnect: false } as const;
+    sockets.open(connection, endpoint, spec, {
+      message(frames) {
+        const reply = decodeReply(frames);
+        if (reply.type === "malformed") host.feed({ ...reply, connection });
+        else host.feed({ type: "received", connection, reply });
       },
-    );
-    sockets.set(connection, opened);
-    opened.connect(endpoint);
-  }
-
-  /** A process can run out of sockets: that is a failed connection like any other. */
-  function tryToOpen(connection: number, endpoint: string): void {
-    try {
-      open(connection, endpoint);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      host.feed({ type: "down", connection, reason });
-    }
-  }
-
-  function discard(connection: number): void {
-    // Linger 0: nothing that is queued behind a dead server may run later.
-    const closing = sockets.get(connection)?.close(0);
-    sockets.delete(connection);
-    if (closing === undefined) return;
-    closings.add(closing);
-    void closing.finally(() => closings.delete(closing));
+      connection({ type, reason }) {
+        host.feed({ type: type === "up" ? "up" : "down", connection, reason });
+      },
+    });
   }
 
   function send({ connection, call, attempt, id, body }: LazyPirateClientOutput & { type: "send" }): void {
     const frames = encodeRequest(encodeRequestId(id), body);
-    const isTaken = sockets.get(connection)?.send(frames, () => machine.isAwaiting(call, attempt));
-    if (isTaken === false) host.feed({ type: "not-taken", call });
+    const isTaken = sockets.send(connection, frames, () => machine.isAwaiting(call, attempt));
+    if (!isTaken) host.feed({ type: "not-taken", call });
   }
 
   function perform(output: LazyPirateClientOutput): void {
@@ -98,9 +74,10 @@ export function wireClient(
       case "status":
         return owner.status(output.event);
       case "open":
-        return tryToOpen(output.connection, output.endpoint);
+        return open(output.connection, output.endpoint);
       case "discard":
-        return discard(output.connection);
+        // Linger 0: nothing that is queued behind a dead server may run later.
+        return sockets.discard(output.connection);
     }
   }
 
@@ -110,7 +87,7 @@ export function wireClient(
     async close() {
       host.feed({ type: "close" });
       host.stop();
-      await Promise.all(closings);
+      await sockets.close();
     },
   };
 }

@@ -11,7 +11,7 @@ import {
   type SeaworthyError,
   systemScheduler,
 } from "@seaworthy/core";
-import { type DriverStats, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
+import { type DriverStats, type NonEmptyFrames, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
 import { LazyPirateClientMachine } from "./client-machine.js";
 import type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 import {
@@ -32,9 +32,6 @@ export interface LazyPirateRequestOptions {
   /** How often it is tried at most. Default: the client's. */
   attempts?: number | undefined;
 }
-
-/** The frames of a body: at least one. */
-export type NonEmptyFrames = [Buffer, ...Buffer[]];
 
 interface Call {
   resolve(body: NonEmptyFrames): void;

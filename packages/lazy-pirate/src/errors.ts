@@ -77,15 +77,6 @@ export type LazyPirateRequestError =
   | ClosedError
   | LimitError;
 
-/** The request at hand was answered, failed or dropped before. */
-export class AlreadyAnsweredError extends SeaworthyError<"ERR_ALREADY_ANSWERED"> {
-  override name = "AlreadyAnsweredError";
-
-  constructor() {
-    super("ERR_ALREADY_ANSWERED", "this request has been answered, failed or dropped already");
-  }
-}
-
 function describe({ attempts, sent, endpoints }: RequestEffort): string {
   const tried = endpoints.join(", ") || "no connection";
   return `${attempts} ${attempts === 1 ? "attempt" : "attempts"}, ${sent} of them sent (${tried})`;

@@ -5,6 +5,7 @@
  */
 export {
   AbortedError,
+  AlreadyAnsweredError,
   type BackoffOptions,
   BindError,
   type Body,
@@ -14,12 +15,12 @@ export {
   SeaworthyError,
   type SocketSettings,
 } from "@seaworthy/core";
-export { LazyPirateClient, type LazyPirateRequestOptions, type NonEmptyFrames } from "./client.js";
+export type { NonEmptyFrames, ServeOptions } from "@seaworthy/core/node";
+export { LazyPirateClient, type LazyPirateRequestOptions } from "./client.js";
 export type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 export type { LazyPirateClientOptions } from "./client-options.js";
 export type { ReplaceReason } from "./connections.js";
 export {
-  AlreadyAnsweredError,
   ConnectionLostError,
   type LazyPirateRequestError,
   NotConnectedError,
@@ -28,6 +29,6 @@ export {
   RequestTimeoutError,
 } from "./errors.js";
 export { LazyPirateRequest } from "./request.js";
-export { type LazyPirateHandler, LazyPirateServer, type ServeOptions } from "./server.js";
+export { type LazyPirateHandler, LazyPirateServer } from "./server.js";
 export type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";
 export type { LazyPirateServerOptions, ReplyCacheOptions } from "./server-options.js";

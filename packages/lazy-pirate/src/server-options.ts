@@ -1,4 +1,5 @@
 import {
+  frameLimit,
   integer,
   milliseconds,
   nested,
@@ -8,7 +9,6 @@ import {
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
-import { frameLimit } from "./frame-limit.js";
 
 /** Bounds of the reply cache. What goes beyond them is forgotten, oldest first. */
 export interface ReplyCacheOptions {

@@ -4,13 +4,18 @@ import {
   byteLength,
   ClosedError,
   checkEndpoint,
-  integer,
   LimitError,
-  resolveOptions,
   systemScheduler,
 } from "@seaworthy/core";
-import { type DriverStats, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
-import type { NonEmptyFrames } from "./client.js";
+import {
+  type DriverStats,
+  Inbox,
+  type NonEmptyFrames,
+  Role,
+  type ServeOptions,
+  waitAtMost,
+  ZmqTransport,
+} from "@seaworthy/core/node";
 import { LazyPirateRequest } from "./request.js";
 import { LazyPirateServerMachine } from "./server-machine.js";
 import type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";
@@ -24,16 +29,7 @@ import { type WiredServer, wireServer } from "./server-wiring.js";
 /** Answers a request: returns the reply's body. What it throws is reported to our clients. */
 export type LazyPirateHandler = (request: LazyPirateRequest) => Body | Promise<Body>;
 
-/** How {@link LazyPirateServer.serve} runs its handler. */
-export interface ServeOptions {
-  /** Handlers that may run at the same time. Default 1. */
-  concurrency?: number | undefined;
-}
-
-type Waiter = (result: IteratorResult<LazyPirateRequest, undefined>) => void;
-
 const OWNER = "LazyPirateServer";
-const serveSchema = { concurrency: integer(1) };
 
 /**
  * A server for Lazy Pirate clients and for plain REQ clients in any language.
@@ -53,7 +49,7 @@ export class LazyPirateServer
   readonly #machine: LazyPirateServerMachine;
   readonly #transport = new ZmqTransport(OWNER);
   readonly #wired: WiredServer;
-  readonly #waiters: Waiter[] = [];
+  readonly #inbox: Inbox<LazyPirateRequest> = new Inbox(() => this.#wired.feed({ type: "demand", count: 1 }));
   readonly #abort = new AbortController();
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;
@@ -68,7 +64,7 @@ export class LazyPirateServer
       scheduler: systemScheduler,
       socket: this.#options.socket,
       owner: {
-        run: ({ ticket, key, body }) => this.#hand(this.#request(ticket, key, body as NonEmptyFrames)),
+        run: ({ ticket, key, body }) => this.#inbox.hand(this.#request(ticket, key, body as NonEmptyFrames)),
         status: (event) => this.report(event),
       },
     });
@@ -95,25 +91,12 @@ export class LazyPirateServer
    * @throws (by rejecting) TypeError or RangeError that names the option at fault
    */
   async serve(handler: LazyPirateHandler, options: ServeOptions = {}): Promise<void> {
-    if (typeof handler !== "function") throw new TypeError(`${OWNER}.serve: the handler must be a function`);
-    const { concurrency } = resolveOptions(`${OWNER}.serve`, serveSchema, options);
-    const worker = async (): Promise<void> => {
-      for await (const request of this) await answer(request, handler);
-    };
-    await Promise.all(Array.from({ length: concurrency }, worker));
+    await this.#inbox.serve(OWNER, handler, options, (request) => answer(request, handler));
   }
 
   /** The requests as they come; each call of `next()` takes one. Ends when the server is closed. */
   [Symbol.asyncIterator](): AsyncIterator<LazyPirateRequest, undefined> {
-    return {
-      next: () => {
-        if (this.#closing !== undefined) return Promise.resolve({ done: true, value: undefined });
-        return new Promise((resolve) => {
-          this.#waiters.push(resolve);
-          this.#wired.feed({ type: "demand", count: 1 });
-        });
-      },
-    };
+    return this.#inbox.iterator();
   }
 
   /** Counters since construction, and how much waits, runs and is remembered now. */
@@ -135,7 +118,7 @@ export class LazyPirateServer
   async #close(): Promise<void> {
     const deadline = performance.now() + this.#options.lingerMs;
     this.#wired.feed({ type: "close" });
-    for (const waiter of this.#waiters.splice(0)) waiter({ done: true, value: undefined });
+    this.#inbox.close();
     if (this.#machine.running > 0) {
       await waitAtMost(this.#options.lingerMs, (done) => {
         this.#idle = done;
@@ -143,10 +126,6 @@ export class LazyPirateServer
     }
     this.#abort.abort(new ClosedError(OWNER));
     await this.#wired.close(Math.max(0, deadline - performance.now()));
-  }
-
-  #hand(request: LazyPirateRequest): void {
-    this.#waiters.shift()?.({ done: false, value: request });
   }
 
   #request(ticket: number, key: string | undefined, body: NonEmptyFrames): LazyPirateRequest {

@@ -16,12 +16,12 @@
  */
 import {
   DELIMITER,
-  delimiterIndex,
   type Frames,
   frameKey,
   frameText,
   type Malformed,
   malformed,
+  openEnvelope,
   readUint64,
   textFrame,
   writeUint64,
@@ -108,20 +108,16 @@ export function decodeReply(frames: Uint8Array[]): Reply | FailureReply | Malfor
 
 /** What a ROUTER received: a request, from one of our clients or from a REQ of any kind, or neither. */
 export function decodeRequest(frames: Uint8Array[]): Request | Malformed {
-  const end = delimiterIndex(frames, 1);
-  if (end === -1) return malformed("request without an empty frame after its envelope");
-  if (end === frames.length - 1) return malformed("request without a body");
-  const last = frames[end - 1] as Uint8Array;
+  const opened = openEnvelope(frames);
+  if (opened.type === "malformed") return opened;
+  const { route, body } = opened;
+  const last = route.at(-1) as Uint8Array;
   // The routing id, frame 0, is the socket's and never a request id, whatever it looks like.
-  const isOurs = end > 1 && isRequestId(last);
+  const isOurs = route.length > 1 && isRequestId(last);
   if (isOurs && last[KIND_OFFSET] !== KIND_MESSAGE)
     return malformed(`request of unknown kind ${last[KIND_OFFSET]}`);
-  return {
-    type: "request",
-    route: frames.slice(0, end),
-    key: isOurs ? frameKey(last.subarray(EPOCH_OFFSET)) : undefined,
-    body: frames.slice(end + 1),
-  };
+  const key = isOurs ? frameKey(last.subarray(EPOCH_OFFSET)) : undefined;
+  return { type: "request", route, key, body };
 }
 
 /** A reply as a ROUTER sends it. */

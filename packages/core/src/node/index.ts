@@ -1,10 +1,13 @@
 /**
  * The half of Seaworthy's core that needs Node.js: the socket driver over `zeromq` and the base
- * class of all roles.
+ * classes of the roles.
  *
  * @module
  */
 export { type DriverStats, SocketDriver } from "./driver.js";
+export { Inbox, type ServeOptions } from "./inbox.js";
+export { type Answers, failureText, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
 export { ZmqTransport } from "./transport.js";
 export { waitAtMost } from "./wait.js";
+export { type WorkerEngine, type WorkerHandler, WorkerRole, type WorkerRoleOptions } from "./worker-role.js";

@@ -1,4 +1,6 @@
-import { Dealer, Publisher, Router, type Socket, Subscriber } from "zeromq";
+import { randomBytes } from "node:crypto";
+import { capability, Dealer, Publisher, Router, type Socket, Subscriber } from "zeromq";
+import { framesEqual } from "../frames.js";
 import { type ResolvedSpec, resolveSpec } from "../socket-settings.js";
 import type { CurveOptions, SocketHandlers, SocketSpec, Transport, TransportSocket } from "../transport.js";
 import { type DriverStats, noStats, SocketDriver } from "./driver.js";
@@ -31,7 +33,32 @@ function reconnectOptions({ reconnect, reconnectIntervalMs, reconnectMaxInterval
   };
 }
 
-function openSocket(spec: ResolvedSpec): Socket {
+/** ZMQ_DISCONNECT_MSG of libzmq's draft API: what a socket reads when a peer's connection has ended. */
+const DISCONNECT_MESSAGE_OPTION = 111;
+
+/** A ROUTER that reads `farewell`, under the peer's routing id, behind the last message of a lost connection. */
+class WatchfulRouter extends Router {
+  constructor(options: ConstructorParameters<typeof Router>[0], farewell: Buffer) {
+    super(options);
+    this.setStringOption(DISCONNECT_MESSAGE_OPTION, farewell);
+  }
+}
+
+/** No peer can know it, so none can say that another, or itself, is gone. */
+const FAREWELL_BYTES = 16;
+
+function watched(handlers: SocketHandlers, farewell: Buffer): SocketHandlers {
+  return {
+    ...handlers,
+    message(frames) {
+      const [id, said] = frames as [Uint8Array, Uint8Array];
+      if (frames.length === 2 && framesEqual(said, farewell)) handlers.departed?.(id);
+      else handlers.message(frames);
+    },
+  };
+}
+
+function openSocket(spec: ResolvedSpec, farewell: Buffer | undefined): Socket {
   const { type, sendHighWaterMark, receiveHighWaterMark, pingIntervalMs, routingId } = spec;
   const common = {
     // Finite from the start, so that an abandoned socket cannot keep the process from ending;
@@ -56,7 +83,8 @@ function openSocket(spec: ResolvedSpec): Socket {
     ...(routingId === undefined ? {} : { routingId }),
   };
   if (type === "dealer") return new Dealer(options);
-  return new Router({ ...options, mandatory: true, handover: spec.handover });
+  const routerOptions = { ...options, mandatory: true, handover: spec.handover };
+  return farewell === undefined ? new Router(routerOptions) : new WatchfulRouter(routerOptions, farewell);
 }
 
 /** Opens zeromq sockets for one role and looks after all of them. */
@@ -73,7 +101,9 @@ export class ZmqTransport implements Transport {
 
   open(spec: SocketSpec, handlers: SocketHandlers): TransportSocket {
     const resolved = resolveSpec(this.#owner, spec);
-    const driver = new SocketDriver(openSocket(resolved), handlers, resolved.maxQueued);
+    const farewell = resolved.departures && capability.draft ? randomBytes(FAREWELL_BYTES) : undefined;
+    const heard = farewell === undefined ? handlers : watched(handlers, farewell);
+    const driver = new SocketDriver(openSocket(resolved, farewell), heard, resolved.maxQueued);
     this.#open.add(driver);
     return {
       bind: (endpoint) => driver.bind(endpoint),

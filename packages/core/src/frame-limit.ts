@@ -1,4 +1,5 @@
-import type { ResolvedSettings, SocketSettings } from "@seaworthy/core";
+import type { ResolvedSettings } from "./socket-settings.js";
+import type { SocketSettings } from "./transport.js";
 
 /**
  * The largest frame to accept: it must let the largest body pass.

@@ -1,0 +1,179 @@
+import { checkEndpoint } from "../endpoint.js";
+import { ClosedError, LimitError } from "../errors.js";
+import { type Body, bodyFrames, byteLength } from "../frames.js";
+import type { StatusEvent } from "../status.js";
+import type { WorkerCall, WorkerOwner } from "../worker-calls.js";
+import { Inbox, type ServeOptions } from "./inbox.js";
+import { failureText, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
+import { Role } from "./role.js";
+import { waitAtMost } from "./wait.js";
+
+/** Answers a request: returns the reply's body. */
+export type WorkerHandler = (request: IncomingRequest) => Body | Promise<Body>;
+
+/** A worker's machine with its sockets. */
+export interface WorkerEngine {
+  feed(call: WorkerCall): void;
+  /** Closes all sockets; resolves when they are. */
+  close(): Promise<void>;
+}
+
+/** What a {@link WorkerRole} needs to know of its options. */
+export interface WorkerRoleOptions {
+  readonly maxBodyBytes: number;
+  readonly lingerMs: number;
+}
+
+interface Ticket {
+  readonly abort: AbortController;
+}
+
+/** Base of the workers: takes requests from queues, hands them to the application, sends its replies. */
+export abstract class WorkerRole<E extends StatusEvent>
+  extends Role<E>
+  implements AsyncIterable<IncomingRequest>
+{
+  /** The name that error messages begin with. */
+  readonly #owner: string;
+  readonly #options: WorkerRoleOptions;
+  readonly #engine: WorkerEngine;
+  readonly #inbox: Inbox<IncomingRequest> = new Inbox(() => this.#engine.feed({ type: "demand", count: 1 }));
+  readonly #tickets = new Map<number, Ticket>();
+  #closing: Promise<void> | undefined;
+  #left: (() => void) | undefined;
+
+  /**
+   * @param packageName - without scope
+   * @param start - makes the engine
+   */
+  protected constructor(
+    packageName: string,
+    owner: string,
+    options: WorkerRoleOptions,
+    start: (owner: WorkerOwner<E>) => WorkerEngine,
+  ) {
+    super(packageName);
+    this.#owner = owner;
+    this.#options = options;
+    this.#engine = start({
+      run: (ticket, body) => this.#inbox.hand(this.#request(ticket, body as NonEmptyFrames)),
+      revoke: (ticket) =>
+        this.#tickets.get(ticket)?.abort.abort(new ClosedError("the session with the queue")),
+      closed: () => this.#left?.(),
+      status: (event) => this.report(event),
+    });
+  }
+
+  /**
+   * Works for a queue; several calls, several queues. With several, requests of all of them are run as the
+   * application takes them, and those that it has no hands for wait here.
+   *
+   * @throws ClosedError if the worker is closed; TypeError or RangeError if the endpoint is not of the form
+   * `transport://address`
+   */
+  connect(endpoint: string): void {
+    checkEndpoint(this.#owner, endpoint, "connect");
+    if (this.#closing !== undefined) throw new ClosedError(this.#owner);
+    this.#engine.feed({ type: "connect", endpoint });
+  }
+
+  /**
+   * Leaves a queue: takes nothing more from it, and replies to what it has of it. An endpoint that is not in
+   * use is let pass.
+   *
+   * @throws TypeError or RangeError if the endpoint is not of the form `transport://address`
+   */
+  disconnect(endpoint: string): void {
+    checkEndpoint(this.#owner, endpoint, "connect");
+    this.#engine.feed({ type: "disconnect", endpoint });
+  }
+
+  /**
+   * Answers requests with what `handler` returns, until the worker is closed. For each handler that may run
+   * at a time the worker opens a session with each queue, and it opens none before this call (or an
+   * iteration) asks for requests. If a handler throws, its request is dropped.
+   *
+   * @returns a promise that resolves when the worker has been told to close and no handler of this call runs
+   * @throws (by rejecting) TypeError or RangeError that names the option at fault
+   */
+  async serve(handler: WorkerHandler, options: ServeOptions = {}): Promise<void> {
+    await this.#inbox.serve(this.#owner, handler, options, async (request) => {
+      try {
+        const body = await handler(request);
+        if (!request.isAnswered) await request.reply(body);
+      } catch (error) {
+        if (!request.isAnswered) (request as WorkerRequest).fail(error);
+      }
+    });
+  }
+
+  /** The requests as they come; each call of `next()` takes one. Ends when the worker is closed. */
+  [Symbol.asyncIterator](): AsyncIterator<IncomingRequest, undefined> {
+    return this.#inbox.iterator();
+  }
+
+  /**
+   * Takes no more requests, lets those at hand finish for up to `lingerMs`, tells the queues, and closes the
+   * sockets.
+   */
+  override close(): Promise<void> {
+    // Closed from now on, also for whoever is told of what closing leads to.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#inbox.close();
+    await waitAtMost(this.#options.lingerMs, (done) => {
+      this.#left = done;
+      this.#engine.feed({ type: "close" });
+    });
+    for (const { abort } of this.#tickets.values()) abort.abort(new ClosedError(this.#owner));
+    this.#tickets.clear();
+    await this.#engine.close();
+  }
+
+  #request(ticket: number, body: NonEmptyFrames): WorkerRequest {
+    const abort = new AbortController();
+    this.#tickets.set(ticket, { abort });
+    const finish = (call: WorkerCall): void => {
+      this.#tickets.delete(ticket);
+      this.#engine.feed(call);
+    };
+    return new WorkerRequest(body, abort.signal, {
+      reply: (reply) => {
+        const frames = bodyFrames(reply);
+        const { maxBodyBytes } = this.#options;
+        if (byteLength(frames) > maxBodyBytes) {
+          throw new LimitError("maxBodyBytes", maxBodyBytes, "reply body is too large", false);
+        }
+        if (!this.#tickets.has(ticket)) throw new ClosedError(this.#owner);
+        finish({ type: "reply", ticket, body: frames });
+      },
+      drop: () => finish({ type: "drop", ticket }),
+      fail: (reason) => finish({ type: "drop", ticket, reason }),
+    });
+  }
+}
+
+interface WorkerAnswers {
+  reply(body: Body): void;
+  drop(): void;
+  fail(reason: string): void;
+}
+
+/** A request whose handler may throw. */
+class WorkerRequest extends IncomingRequest {
+  readonly #fail: (reason: string) => void;
+
+  constructor(body: NonEmptyFrames, signal: AbortSignal, answers: WorkerAnswers) {
+    super(body, signal, answers);
+    this.#fail = answers.fail;
+  }
+
+  fail(reason: unknown): void {
+    const text = failureText(reason);
+    this.answered();
+    this.#fail(text);
+  }
+}

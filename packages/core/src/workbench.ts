@@ -1,0 +1,100 @@
+import type { Frames } from "./frames.js";
+import { Fifo } from "./machine.js";
+
+/** A request in a worker's process. */
+export interface WorkItem {
+  readonly ticket: number;
+  /** The session that it came over. */
+  readonly session: number;
+  /** Goes back with the reply. */
+  readonly address: Frames;
+  readonly body: Uint8Array[];
+  /** `revoked`: its session is over, so that a reply finds no way. */
+  state: "waiting" | "running" | "revoked";
+}
+
+/**
+ * What a worker process has on its bench: requests that came over its sessions and wait for the
+ * application, and those that the application has in hand. No more are handed out than it asked for.
+ */
+export class Workbench {
+  readonly #maxHeld: number;
+  readonly #waiting = new Fifo<WorkItem>();
+  readonly #items = new Map<number, WorkItem>();
+  #demand = 0;
+  #running = 0;
+  #concurrency = 0;
+  #lastTicket = 0;
+
+  /** @param maxHeld - requests that may be here, waiting or running */
+  constructor(maxHeld: number) {
+    this.#maxHeld = maxHeld;
+  }
+
+  /** The most requests that the application has been ready to run at a time. */
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
+  /** Requests that the application has in hand. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Requests that wait for the application. */
+  get waiting(): number {
+    return this.#items.size - this.#running;
+  }
+
+  /** The application can take `count` more. */
+  demand(count: number): void {
+    this.#demand += count;
+    this.#concurrency = Math.max(this.#concurrency, this.#demand + this.#running);
+  }
+
+  /** A request came; `undefined` if there is no room for it. */
+  put(session: number, address: Frames, body: Uint8Array[]): WorkItem | undefined {
+    if (this.#items.size >= this.#maxHeld) return undefined;
+    const item: WorkItem = { ticket: ++this.#lastTicket, session, address, body, state: "waiting" };
+    this.#items.set(item.ticket, item);
+    this.#waiting.push(item);
+    return item;
+  }
+
+  /** The next request for the application, if it asked for one. */
+  next(): WorkItem | undefined {
+    if (this.#demand === 0) return undefined;
+    let item = this.#waiting.shift();
+    while (item?.state === "revoked") item = this.#waiting.shift();
+    if (item === undefined) return undefined;
+    this.#demand -= 1;
+    this.#running += 1;
+    item.state = "running";
+    return item;
+  }
+
+  /** The application is done with a request, or `undefined` if it has it no more. */
+  finish(ticket: number): WorkItem | undefined {
+    const item = this.#items.get(ticket);
+    if (item === undefined) return undefined;
+    this.#items.delete(ticket);
+    this.#running -= 1;
+    return item;
+  }
+
+  /**
+   * A session is over. What waits is forgotten; what runs goes on, for nobody.
+   *
+   * @returns what runs
+   */
+  revoke(session: number): WorkItem[] {
+    const running: WorkItem[] = [];
+    for (const item of this.#items.values()) {
+      if (item.session !== session || item.state === "revoked") continue;
+      if (item.state === "running") running.push(item);
+      else this.#items.delete(item.ticket);
+      item.state = "revoked";
+    }
+    return running;
+  }
+}

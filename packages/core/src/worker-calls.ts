@@ -1,0 +1,24 @@
+import type { Frames } from "./frames.js";
+import type { StatusEvent } from "./status.js";
+
+/** What the application tells a worker's machine. */
+export type WorkerCall =
+  | { readonly type: "connect" | "disconnect"; readonly endpoint: string }
+  /** The application can take one more request. */
+  | { readonly type: "demand"; readonly count: number }
+  | { readonly type: "reply"; readonly ticket: number; readonly body: Frames }
+  /** The application will not answer; `reason` if its handler threw. */
+  | { readonly type: "drop"; readonly ticket: number; readonly reason?: string }
+  /** Take no more requests, and go when those at hand are done. */
+  | { readonly type: "close" };
+
+/** What a worker's sockets and machine tell the role. */
+export interface WorkerOwner<E extends StatusEvent> {
+  /** The application asked for a request: here it is. */
+  run(ticket: number, body: Uint8Array[]): void;
+  /** A reply to this request finds no way any more. */
+  revoke(ticket: number): void;
+  /** Closing is over: no session is left. */
+  closed(): void;
+  status(event: E): void;
+}
