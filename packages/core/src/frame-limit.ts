@@ -5,6 +5,7 @@ import type { SocketSettings } from "./transport.js";
  * The largest frame to accept: it must let the largest body pass.
  *
  * @param settings - `given`, with every default filled in
+ * @param name - of the option that the settings are
  * @throws RangeError if the two limits that were given contradict each other
  */
 export function frameLimit(
@@ -12,10 +13,11 @@ export function frameLimit(
   maxBodyBytes: number,
   { maxFrameBytes }: ResolvedSettings,
   given: SocketSettings,
+  name = "socket",
 ): number {
   if (maxFrameBytes >= maxBodyBytes) return maxFrameBytes;
   if (given.maxFrameBytes === undefined) return maxBodyBytes;
   throw new RangeError(
-    `${owner}: option "maxBodyBytes" must not be above "socket.maxFrameBytes", got ${maxBodyBytes} and ${maxFrameBytes}`,
+    `${owner}: option "maxBodyBytes" must not be above "${name}.maxFrameBytes", got ${maxBodyBytes} and ${maxFrameBytes}`,
   );
 }

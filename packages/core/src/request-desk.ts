@@ -91,10 +91,11 @@ export class RequestDesk {
     for (const gone of this.#waiting.add(request, now)) this.#drop(gone, "queue-full", now);
   }
 
-  /** The worker that had it has gone: it is the next that is served. */
-  putBack(request: DeskRequest, now: number): void {
+  /** The worker that had it has gone: it is the next that is served. False if it was dropped instead. */
+  putBack(request: DeskRequest, now: number): boolean {
     if (this.#isClosed) this.#drop(request, "closing", now);
     else this.#waiting.putBack(request, now);
+    return !this.#isClosed;
   }
 
   /** The next in turn, or `undefined`. */

@@ -83,6 +83,21 @@ export class Workbench {
   }
 
   /**
+   * The application takes no more.
+   *
+   * @returns what waited for it, in order
+   */
+  close(): WorkItem[] {
+    this.#demand = 0;
+    const waiting: WorkItem[] = [];
+    for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
+      if (item.state === "waiting") waiting.push(item);
+      this.#items.delete(item.ticket);
+    }
+    return waiting;
+  }
+
+  /**
    * A session is over. What waits is forgotten; what runs goes on, for nobody.
    *
    * @returns what runs

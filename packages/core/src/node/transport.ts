@@ -89,6 +89,8 @@ function openSocket(spec: ResolvedSpec, farewell: Buffer | undefined): Socket {
 
 /** Opens zeromq sockets for one role and looks after all of them. */
 export class ZmqTransport implements Transport {
+  /** Whether `departures` are told: this build of ZeroMQ has the draft API. */
+  readonly tellsDepartures: boolean = capability.draft === true;
   readonly #owner: string;
   readonly #open = new Set<SocketDriver>();
   #receivedWhenAsked = 0;
@@ -101,7 +103,7 @@ export class ZmqTransport implements Transport {
 
   open(spec: SocketSpec, handlers: SocketHandlers): TransportSocket {
     const resolved = resolveSpec(this.#owner, spec);
-    const farewell = resolved.departures && capability.draft ? randomBytes(FAREWELL_BYTES) : undefined;
+    const farewell = resolved.departures && this.tellsDepartures ? randomBytes(FAREWELL_BYTES) : undefined;
     const heard = farewell === undefined ? handlers : watched(handlers, farewell);
     const driver = new SocketDriver(openSocket(resolved, farewell), heard, resolved.maxQueued);
     this.#open.add(driver);

@@ -1,0 +1,388 @@
+import {
+  DeadlineQueue,
+  Fifo,
+  type Frames,
+  type Machine,
+  type Random,
+  type Stalled,
+  Workbench,
+} from "@seaworthy/core";
+import { Session } from "./session.js";
+import { type SessionEvent, sessionLife } from "./session-life.js";
+import type { QueueCommand } from "./wire.js";
+import type {
+  ParanoidPirateWorkerEvent,
+  ParanoidPirateWorkerInput,
+  ParanoidPirateWorkerOutput,
+  ParanoidPirateWorkerStats,
+  WorkerSpeech,
+} from "./worker-messages.js";
+import type { ResolvedWorkerOptions } from "./worker-options.js";
+
+/**
+ * The protocol of a Paranoid Pirate worker (6/PPP): as many sessions with each queue as the application runs
+ * requests at a time, each with heartbeats of its own, and each opened again when its queue is lost.
+ */
+export class ParanoidPirateWorkerMachine
+  implements Machine<ParanoidPirateWorkerInput, ParanoidPirateWorkerOutput>
+{
+  readonly stats: ParanoidPirateWorkerStats = {
+    requests: 0,
+    answered: 0,
+    givenBack: 0,
+    repliesDropped: 0,
+    refused: 0,
+    sessionsLost: 0,
+    malformed: 0,
+  };
+  readonly #options: ResolvedWorkerOptions;
+  readonly #random: Random;
+  readonly #bench: Workbench;
+  /** Queues to work for, and how many sessions there are with each. */
+  readonly #queues = new Map<string, number>();
+  /** By their present connection. */
+  readonly #sessions = new Map<number, Session>();
+  readonly #timers = new DeadlineQueue<Session>();
+  readonly #outputs = new Fifo<ParanoidPirateWorkerOutput>();
+  #lastConnection = 0;
+  #isClosing = false;
+  #now = 0;
+
+  /**
+   * @param options - checked options, see `resolveWorkerOptions`
+   * @param random - source of the jitter
+   */
+  constructor(options: ResolvedWorkerOptions, random: Random) {
+    this.#options = options;
+    this.#random = random;
+    this.#bench = new Workbench(options.maxHeld);
+  }
+
+  /** Requests that the application has at hand. */
+  get running(): number {
+    return this.#bench.running;
+  }
+
+  /** Requests that wait for the application. */
+  get waiting(): number {
+    return this.#bench.waiting;
+  }
+
+  /** Sessions, those that have no connection at present included. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  get deadline(): number | undefined {
+    return this.#timers.deadline;
+  }
+
+  take(): ParanoidPirateWorkerOutput | undefined {
+    return this.#outputs.shift();
+  }
+
+  handle(input: ParanoidPirateWorkerInput | Stalled, now: number): void {
+    this.#now = now;
+    switch (input.type) {
+      case "said":
+        return this.#said(this.#sessions.get(input.connection), input.command);
+      case "reply":
+        return this.#finish(input.ticket, input.body);
+      case "drop":
+        return this.#finish(input.ticket, undefined, input.reason);
+      case "demand":
+        this.#bench.demand(input.count);
+        this.#grow();
+        return this.#work();
+      case "malformed":
+        this.stats.malformed += 1;
+        this.#report({ type: "message-dropped", at: now, reason: input.reason });
+        this.#sessions.get(input.connection)?.heartbeat.heard(now);
+        return;
+      case "connect":
+        if (!this.#queues.has(input.endpoint)) this.#queues.set(input.endpoint, 0);
+        return this.#grow();
+      case "disconnect":
+        if (!this.#queues.delete(input.endpoint)) return;
+        for (const session of this.#sessions.values()) {
+          if (session.endpoint === input.endpoint) this.#step(session, "leave");
+        }
+        return;
+      case "close":
+        return this.#close();
+      case "stalled":
+        return this.#stalled(input.ms);
+      case "up":
+      case "lost":
+        return this.#connectionChanged(input);
+    }
+  }
+
+  tick(now: number): void {
+    this.#now = now;
+    for (let due = this.#timers.takeDue(now); due !== undefined; due = this.#timers.takeDue(now)) {
+      this.#look(due);
+    }
+  }
+
+  /** Opens sessions until there are as many with each queue as requests can be run at a time. */
+  #grow(): void {
+    if (this.#isClosing) return;
+    const wanted = Math.min(this.#bench.concurrency, this.#options.maxSessions);
+    for (const [endpoint, count] of this.#queues) {
+      for (let index = count; index < wanted; index++) {
+        const session = new Session(endpoint, ++this.#lastConnection, this.#options, this.#random, this.#now);
+        this.#open(session);
+      }
+      this.#queues.set(endpoint, Math.max(count, wanted));
+    }
+  }
+
+  #open(session: Session): void {
+    const { connection, endpoint } = session;
+    this.#sessions.set(connection, session);
+    this.#outputs.push({ type: "open", connection, endpoint });
+    this.#arm(session);
+  }
+
+  #close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    if (this.#sessions.size === 0) return void this.#outputs.push({ type: "closed" });
+    for (const session of this.#sessions.values()) this.#step(session, "leave");
+    for (const item of this.#bench.close()) this.#giveBack(this.#sessions.get(item.session));
+  }
+
+  #connectionChanged(input: ParanoidPirateWorkerInput & { type: "up" | "lost" }): void {
+    const session = this.#sessions.get(input.connection);
+    if (session === undefined || session.state === "orphaned" || session.state === "pausing") return;
+    if (input.type === "up") this.#step(session, "connected");
+    else this.#step(session, "connection-lost", input.reason);
+  }
+
+  #said(session: Session | undefined, command: QueueCommand): void {
+    // What a socket had read before it was discarded.
+    if (session === undefined || session.state === "orphaned" || session.state === "pausing") return;
+    session.heartbeat.heard(this.#now);
+    session.backoff.reset();
+    switch (command.type) {
+      case "request":
+        return this.#requested(session, command.address, command.body);
+      case "leave":
+        return this.#step(session, "released");
+      case "heartbeat":
+        if (command.intervalMs !== undefined) this.#greeted(session, command.intervalMs);
+        return;
+    }
+  }
+
+  #greeted(session: Session, intervalMs: number): void {
+    session.heartbeat.expectInterval(intervalMs);
+    this.#arm(session);
+    if (session.isGreeted) return;
+    session.isGreeted = true;
+    // Now, not in an interval: the queue is to know ours before it judges us by its own.
+    if (session.isUp) this.#sayHeartbeat(session);
+  }
+
+  #requested(session: Session, address: Frames, body: Uint8Array[]): void {
+    this.stats.requests += 1;
+    if (!session.isUp) return this.#refuse("not-ready");
+    if (this.#isClosing) {
+      this.#step(session, "request");
+      session.held += 1;
+      return this.#giveBack(session);
+    }
+    if (this.#bench.put(session.connection, address, body) === undefined) {
+      this.#refuse("queue-full");
+      // Another worker may have room.
+      if (session.held === 0) this.#say(session, { type: "ready" });
+      return;
+    }
+    session.held += 1;
+    this.#step(session, "request");
+  }
+
+  #refuse(reason: "not-ready" | "queue-full"): void {
+    this.stats.refused += 1;
+    this.#report({ type: "request-refused", at: this.#now, reason });
+  }
+
+  /** A request that nobody began to work on. */
+  #giveBack(session: Session | undefined): void {
+    this.stats.givenBack += 1;
+    if (session !== undefined) this.#done(session, "dropped");
+  }
+
+  /** Hands the application what it has asked for. */
+  #work(): void {
+    for (let item = this.#bench.next(); item !== undefined; item = this.#bench.next()) {
+      this.#outputs.push({ type: "run", ticket: item.ticket, body: item.body });
+    }
+  }
+
+  #finish(ticket: number, body: Frames | undefined, failure?: string): void {
+    const item = this.#bench.finish(ticket);
+    if (item === undefined) return;
+    if (failure !== undefined) this.#report({ type: "handler-failed", at: this.#now, message: failure });
+    const session = this.#sessions.get(item.session);
+    if (item.state === "revoked" || session === undefined) {
+      if (body !== undefined) this.#dropReply();
+    } else if (body === undefined) this.stats.givenBack += 1;
+    else {
+      this.stats.answered += 1;
+      this.#say(session, { type: "reply", address: item.address, body });
+    }
+    if (session !== undefined) this.#done(session, body === undefined ? "dropped" : "replied");
+    this.#work();
+  }
+
+  #dropReply(): void {
+    this.stats.repliesDropped += 1;
+    this.#report({ type: "reply-dropped", at: this.#now });
+  }
+
+  /** The session has one request less. */
+  #done(session: Session, how: "replied" | "dropped"): void {
+    session.held -= 1;
+    if (session.held > 0) return;
+    // It may have been silent all the time that we worked, and is judged from now on.
+    if (session.isUp) session.heartbeat.heard(this.#now);
+    this.#step(session, how);
+  }
+
+  #stalled(ms: number): void {
+    this.#report({ type: "process-stalled", at: this.#now, ms });
+    const { heartbeatMs, liveness } = this.#options;
+    for (const session of this.#sessions.values()) {
+      session.heartbeat.stalled(this.#now);
+      // For so long a silence the queue has given us up, and we must be heard to be ready.
+      if (ms >= liveness * heartbeatMs && session.state === "ready") this.#sayReady(session);
+    }
+  }
+
+  #look(session: Session): void {
+    session.isArmed = false;
+    if (session.state === "pausing") {
+      if (this.#now >= session.resumeAt) this.#step(session, "pause-over");
+    } else if (session.judgesSilence && session.heartbeat.isExpired(this.#now)) {
+      this.#step(session, "silent");
+    } else if (session.isUp && session.heartbeat.isDue(this.#now)) this.#sayHeartbeat(session);
+    this.#arm(session);
+  }
+
+  /** One timer per session, moved only to an earlier time: a vain look costs less than many moves. */
+  #arm(session: Session): void {
+    const { deadline, timer } = session;
+    if (deadline === undefined) return;
+    if (timer === undefined) session.timer = this.#timers.add(session, deadline);
+    else if (!session.isArmed || deadline < timer.at) this.#timers.move(timer, deadline);
+    session.isArmed = true;
+  }
+
+  #step(session: Session, event: SessionEvent, reason?: string): void {
+    const { state: from } = session;
+    const transition = sessionLife.step(from, event);
+    if (transition === undefined) return;
+    session.state = transition.to;
+    switch (transition.action) {
+      case "open":
+        this.#sessions.delete(session.connection);
+        session.reconnected(++this.#lastConnection, this.#now);
+        this.#open(session);
+        break;
+      case "say-ready":
+        if (event === "connected")
+          this.#report({ type: "session-opened", at: this.#now, endpoint: session.endpoint });
+        this.#sayReady(session);
+        break;
+      case "say-leave":
+        if (session.isGreeted) this.#say(session, { type: "leave" });
+        break;
+      case "work":
+        this.#work();
+        break;
+      case "abandon":
+        this.#lost(session, event, reason);
+        this.#abandon(session);
+        break;
+      case "retry":
+        this.#retry(session, from, event, reason);
+        break;
+      case "close":
+        this.#discard(session, true);
+        break;
+    }
+    this.#settled(session);
+  }
+
+  #settled(session: Session): void {
+    if (session.state === "leaving" && !session.isGreeted) return this.#step(session, "released");
+    if (session.state === "orphaned" && session.held === 0) return this.#step(session, "dropped");
+    if (session.state !== "closed") return this.#arm(session);
+    if (!this.#sessions.delete(session.connection)) return;
+    if (session.timer !== undefined) this.#timers.cancel(session.timer);
+    this.#report({ type: "session-closed", at: this.#now, endpoint: session.endpoint });
+    if (this.#isClosing && this.#sessions.size === 0) this.#outputs.push({ type: "closed" });
+  }
+
+  /** The queue is lost, while there is work for it: nobody waits for its result any more. */
+  #abandon(session: Session): void {
+    this.#discard(session, false);
+    const running = this.#bench.revoke(session.connection);
+    session.held = running.length;
+    for (const { ticket } of running) this.#outputs.push({ type: "revoke", ticket });
+  }
+
+  #retry(session: Session, from: Session["state"], event: SessionEvent, reason: string | undefined): void {
+    const pauseMs = session.backoff.next();
+    session.resumeAt = this.#now + pauseMs;
+    // Of an orphan everybody knows that it is lost.
+    if (from === "orphaned") return;
+    this.#lost(session, event, reason, { from, pauseMs });
+    this.#discard(session, false);
+  }
+
+  #lost(
+    session: Session,
+    event: SessionEvent,
+    reason: string | undefined,
+    retry?: { from: Session["state"]; pauseMs: number },
+  ): void {
+    this.stats.sessionsLost += 1;
+    const how = event === "silent" ? "silent" : retry?.from === "connecting" ? "failed" : "disconnected";
+    this.#report({
+      type: "session-lost",
+      at: this.#now,
+      endpoint: session.endpoint,
+      how,
+      ...(reason === undefined ? {} : { reason }),
+      ...(retry === undefined ? {} : { pauseMs: retry.pauseMs }),
+    });
+  }
+
+  #discard({ connection }: Session, lingers: boolean): void {
+    this.#outputs.push({ type: "discard", connection, lingers });
+  }
+
+  #sayReady(session: Session): void {
+    // The queue greets whoever says READY, and is to hear our interval then.
+    session.isGreeted = false;
+    session.heartbeat.heard(this.#now);
+    this.#say(session, { type: "ready" });
+  }
+
+  #sayHeartbeat(session: Session): void {
+    const intervalMs = session.isGreeted ? this.#options.heartbeatMs : undefined;
+    this.#say(session, { type: "heartbeat", intervalMs });
+  }
+
+  #say(session: Session, speech: WorkerSpeech): void {
+    session.heartbeat.sent(this.#now);
+    this.#outputs.push({ type: "say", connection: session.connection, speech });
+  }
+
+  #report(event: ParanoidPirateWorkerEvent): void {
+    this.#outputs.push({ type: "status", event });
+  }
+}

@@ -1,0 +1,48 @@
+import { type DeadlineEntry, type DeskRequest, frameKey, frameText, Heartbeat, Link } from "@seaworthy/core";
+import type { ResolvedQueueOptions } from "./queue-options.js";
+import { isOurWorker } from "./wire.js";
+import { type WorkerState, workerLife } from "./worker-life.js";
+
+/** What the queue knows of one worker: a session of a worker's process. */
+export class WorkerRecord {
+  readonly id: Uint8Array;
+  readonly key: string;
+  /** It understands greetings and LEAVE. */
+  readonly isOurs: boolean;
+  readonly heartbeat: Heartbeat;
+  /** Its place on the list of those that are ready. */
+  readonly place: Link<WorkerRecord> = new Link(this as WorkerRecord);
+  /** When to look at its heartbeat; set when it is entered in the books. */
+  timer: DeadlineEntry<WorkerRecord> | undefined;
+  state: WorkerState = workerLife.initial;
+  /** What it was given and has not replied to. */
+  request: DeskRequest | undefined;
+  /** Its request is not its own any more: it was given to another, or given up. */
+  isRelieved = false;
+
+  constructor(id: Uint8Array, options: ResolvedQueueOptions, now: number) {
+    const { heartbeatMs: intervalMs, peerHeartbeatMs: peerIntervalMs, liveness } = options;
+    this.id = id;
+    this.key = frameKey(id);
+    this.isOurs = isOurWorker(id);
+    this.heartbeat = new Heartbeat({ intervalMs, peerIntervalMs, liveness }, now);
+  }
+
+  /** When its silence means something: that it is dead, or then that it is not worth waiting for. */
+  get silentAt(): number {
+    const { expiresAt, peerIntervalMs, liveness } = this.heartbeat;
+    const isPresumedDead = this.state === "missing" || this.state === "lost";
+    return isPresumedDead ? expiresAt + liveness * peerIntervalMs : expiresAt;
+  }
+
+  /** When it wants attention. */
+  get deadline(): number {
+    return Math.min(this.heartbeat.sendAt, this.silentAt);
+  }
+}
+
+/** A routing id for people: as it is if it is printable ASCII, or in hexadecimal. */
+export function readableId(id: Uint8Array): string {
+  if (id.every((byte) => byte > 0x20 && byte < 0x7f)) return frameText(id);
+  return Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
