@@ -5,34 +5,12 @@
  */
 import { ZmqTransport } from "@seaworthy/core/node";
 import { Dealer, Router } from "zeromq";
-
-/** What the parent asks of a client: `count` round trips, at most `inFlight` of them at a time. */
-export interface Job {
-  readonly count: number;
-  readonly inFlight: number;
-}
+import { askDriver, highWaterMarks, type Job, type Runner, request } from "./asking.js";
 
 /** What a process tells its parent: that it is ready and where it serves, or how long a job took. */
 export type Report = { readonly endpoint: string } | { readonly elapsedMs: number };
 
-type Runner = (job: Job) => Promise<void>;
-
 const ANY_PORT = "tcp://127.0.0.1:*";
-/**
- * Above the 1,000 in flight by a margin: ZeroMQ learns only every half mark what a peer has read, so
- * that a ROUTER drops or refuses messages well before as many as the mark really wait.
- */
-const highWaterMarks = { sendHighWaterMark: 10_000, receiveHighWaterMark: 10_000 };
-const body = Buffer.from("hello world");
-const delimiter = Buffer.alloc(0);
-
-/** `[20-byte id][][11-byte body]`, a new id each time. */
-function request(sequence: number): Buffer[] {
-  const id = Buffer.alloc(20);
-  id.writeUInt32BE(sequence, 16);
-  return [id, delimiter, body];
-}
-
 function serveBare(): string {
   const router = new Router({ linger: 0, ...highWaterMarks });
   router.bindSync(ANY_PORT);
@@ -80,26 +58,6 @@ function askBare(endpoint: string): Runner {
     }
     await sender;
   };
-}
-
-function askDriver(endpoint: string): Runner {
-  let onReply = (): void => {};
-  const dealer = new ZmqTransport("Bench").open(
-    { type: "dealer", ...highWaterMarks },
-    { message: () => onReply() },
-  );
-  dealer.connect(endpoint);
-  return ({ count, inFlight }) =>
-    new Promise<void>((resolve) => {
-      let sent = 0;
-      let received = 0;
-      onReply = () => {
-        received += 1;
-        if (sent < count) dealer.send(request(sent++));
-        else if (received === count) resolve();
-      };
-      while (sent < Math.min(inFlight, count)) dealer.send(request(sent++));
-    });
 }
 
 const report = (message: Report): void => {

@@ -6,11 +6,12 @@
  *
  * Exits with 1 when a target is missed.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { DeadlineQueue } from "@seaworthy/core";
-import type { Job, Report } from "./driver-echo.js";
+import type { Job } from "./asking.js";
+import { median, printTable, whole } from "./figures.js";
+import { answer, endProcesses, failWithProcesses, startProcess } from "./processes.js";
 
 type Variant = "bare" | "driver";
 const variants: readonly Variant[] = ["bare", "driver"];
@@ -22,47 +23,22 @@ const MIN_THROUGHPUT_RATIO = 0.8;
 const MAX_ROUND_TRIP_RATIO = 1.15;
 const PENDING_DEADLINES = 100_000;
 
+/** Whichever of the reports it is. */
+type Answer = { endpoint?: string; elapsedMs?: number };
+
 const program = fileURLToPath(new URL("driver-echo.ts", import.meta.url));
-const children: ChildProcess[] = [];
-let onEarlyExit = (_code: number | null): void => {};
-
-function start(...args: string[]): ChildProcess {
-  // A child inherits the options of this process, and with them tsx and the export condition.
-  const child = fork(program, args);
-  children.push(child);
-  child.on("exit", (code) => onEarlyExit(code));
-  return child;
-}
-
-async function answer(child: ChildProcess): Promise<{ endpoint?: string; elapsedMs?: number }> {
-  const [report] = (await once(child, "message")) as [Report];
-  return report;
-}
-
-/** A process that ends before it is told to would leave this one waiting. */
-function failWithChildren(): Promise<never> {
-  return new Promise((_, reject) => {
-    onEarlyExit = (code) => reject(new Error(`a measured process ended early, with code ${code}`));
-  });
-}
-
 async function startPair(variant: Variant): Promise<ChildProcess> {
-  const { endpoint = "" } = await answer(start("server", variant));
-  const client = start("client", variant, endpoint);
+  const { endpoint = "" } = await answer<Answer>(startProcess(program, "server", variant));
+  const client = startProcess(program, "client", variant, endpoint);
   // A job sent before it listens would be lost.
   await answer(client);
   return client;
 }
 
 async function run(client: ChildProcess, job: Job): Promise<number> {
-  const answered = answer(client);
+  const answered = answer<Answer>(client);
   client.send(job);
   return (await answered).elapsedMs ?? Number.NaN;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return ((sorted[(sorted.length - 1) >> 1] ?? Number.NaN) + (sorted[sorted.length >> 1] ?? Number.NaN)) / 2;
 }
 
 /** Median time of a job per variant, in ms; the variants take turns, and turns at being first. */
@@ -142,8 +118,7 @@ async function measure() {
 
 type Result = Awaited<ReturnType<typeof measure>>;
 
-function printTable({ throughput, roundTrip, deadlineQueue: queue }: Result): void {
-  const whole = (value: number): string => Math.round(value).toLocaleString("en");
+function print({ throughput, roundTrip, deadlineQueue: queue }: Result): void {
   const rows = [
     ["", "bare", "driver", "ratio", "target"],
     [
@@ -161,30 +136,24 @@ function printTable({ throughput, roundTrip, deadlineQueue: queue }: Result): vo
       `<= ${roundTrip.target.toFixed(2)}`,
     ],
   ];
-  const widths = [32, 10, 10, 8, 9];
-  for (const row of rows) {
-    console.log(row.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(""));
-  }
+  printTable(rows, [32, 10, 10, 8, 9]);
   const costs = [queue.addNs, queue.cancelNs, queue.takeDueNs].map(whole);
   console.log(
     `deadline queue at ${whole(queue.pending)} pending, ns: add ${costs[0]}, cancel ${costs[1]}, takeDue ${costs[2]}`,
   );
 }
 
-const pad = (cell: string, width: number, column: number): string =>
-  column === 0 ? cell.padEnd(width) : cell.padStart(width);
-
 let result: Result;
 try {
-  result = await Promise.race([failWithChildren(), measure()]);
+  result = await Promise.race([failWithProcesses(), measure()]);
 } finally {
-  for (const child of children) child.kill();
+  endProcesses();
 }
 const isMet =
   result.throughput.ratio >= MIN_THROUGHPUT_RATIO && result.roundTrip.ratio <= MAX_ROUND_TRIP_RATIO;
 if (process.argv.includes("--json")) console.log(JSON.stringify({ ...result, isMet }, undefined, 2));
 else {
-  printTable(result);
+  print(result);
   console.log(isMet ? "targets met" : "a target is missed");
 }
 process.exitCode = isMet ? 0 : 1;

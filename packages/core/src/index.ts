@@ -33,6 +33,7 @@ export {
   frameKey,
   framesEqual,
   frameText,
+  isAnonymous,
   keyFrame,
   MAX_ENVELOPE_FRAMES,
   type Malformed,

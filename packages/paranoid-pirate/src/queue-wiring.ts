@@ -1,6 +1,7 @@
 import {
   type Addresses,
   frameKey,
+  isAnonymous,
   MachineHost,
   openEnvelope,
   type Scheduler,
@@ -60,7 +61,10 @@ export function wireQueue(
         if (request.type === "enveloped") feed(request);
         else feed({ type: "malformed", worker: undefined, reason: request.reason });
       },
-      departed: (id) => feed({ type: "client-departed", client: frameKey(id) }),
+      departed(id) {
+        // One with a name of its own may come back for its replies.
+        if (isAnonymous(id)) feed({ type: "client-departed", client: frameKey(id) });
+      },
       refused: (_frames, reason) => feed({ type: "undeliverable", reason }),
     },
   );

@@ -124,10 +124,11 @@ export abstract class WorkerRole<E extends StatusEvent>
 
   async #close(): Promise<void> {
     this.#inbox.close();
-    await waitAtMost(this.#options.lingerMs, (done) => {
-      this.#left = done;
-      this.#engine.feed({ type: "close" });
+    const left = new Promise<void>((resolve) => {
+      this.#left = resolve;
     });
+    this.#engine.feed({ type: "close" });
+    await waitAtMost(this.#options.lingerMs, (done) => void left.then(done));
     for (const { abort } of this.#tickets.values()) abort.abort(new ClosedError(this.#owner));
     this.#tickets.clear();
     await this.#engine.close();

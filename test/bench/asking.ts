@@ -1,0 +1,49 @@
+import { ZmqTransport } from "@seaworthy/core/node";
+
+/** What the parent asks of a client: `count` round trips, at most `inFlight` of them at a time. */
+export interface Job {
+  readonly count: number;
+  readonly inFlight: number;
+}
+
+/** Does a job. */
+export type Runner = (job: Job) => Promise<void>;
+
+/**
+ * Above the 1,000 in flight by a margin: ZeroMQ learns only every half mark what a peer has read, so
+ * that a ROUTER drops or refuses messages well before as many as the mark really wait.
+ */
+export const highWaterMarks: { sendHighWaterMark: number; receiveHighWaterMark: number } = {
+  sendHighWaterMark: 10_000,
+  receiveHighWaterMark: 10_000,
+};
+const body = Buffer.from("hello world");
+const delimiter = Buffer.alloc(0);
+
+/** `[20-byte id][][11-byte body]`, a new id each time. */
+export function request(sequence: number): Buffer[] {
+  const id = Buffer.alloc(20);
+  id.writeUInt32BE(sequence, 16);
+  return [id, delimiter, body];
+}
+
+/** Asks over the socket driver. */
+export function askDriver(endpoint: string): Runner {
+  let onReply = (): void => {};
+  const dealer = new ZmqTransport("Bench").open(
+    { type: "dealer", ...highWaterMarks },
+    { message: () => onReply() },
+  );
+  dealer.connect(endpoint);
+  return ({ count, inFlight }) =>
+    new Promise<void>((resolve) => {
+      let sent = 0;
+      let received = 0;
+      onReply = () => {
+        received += 1;
+        if (sent < count) dealer.send(request(sent++));
+        else if (received === count) resolve();
+      };
+      while (sent < Math.min(inFlight, count)) dealer.send(request(sent++));
+    });
+}
