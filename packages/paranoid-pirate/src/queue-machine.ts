@@ -1,10 +1,8 @@
 import {
   byteLength,
-  DeadlineQueue,
   type DeskRequest,
   type Enveloped,
   Fifo,
-  LinkedList,
   type Machine,
   RequestDesk,
   type Stalled,
@@ -18,8 +16,9 @@ import type {
 } from "./queue-messages.js";
 import type { ResolvedQueueOptions } from "./queue-options.js";
 import type { WorkerCommand } from "./wire.js";
+import { WorkerBooks } from "./worker-books.js";
 import { type WorkerEvent, workerLife } from "./worker-life.js";
-import { readableId, WorkerRecord } from "./worker-record.js";
+import { readableId, type WorkerRecord } from "./worker-record.js";
 
 /** The rest of what is known when a worker's state changes. */
 interface Particulars {
@@ -39,9 +38,7 @@ export class ParanoidPirateQueueMachine
 {
   readonly #options: ResolvedQueueOptions;
   readonly #desk: RequestDesk;
-  readonly #workers = new Map<string, WorkerRecord>();
-  readonly #ready = new LinkedList<WorkerRecord>();
-  readonly #timers = new DeadlineQueue<WorkerRecord>();
+  readonly #workers: WorkerBooks;
   readonly #outputs = new Fifo<ParanoidPirateQueueOutput>();
   readonly #counters = {
     delivered: 0,
@@ -59,6 +56,7 @@ export class ParanoidPirateQueueMachine
   /** @param options - checked options, see `resolveQueueOptions` */
   constructor(options: ResolvedQueueOptions) {
     this.#options = options;
+    this.#workers = new WorkerBooks(options);
     this.#desk = new RequestDesk(options, (event) => this.#report(event));
   }
 
@@ -83,12 +81,12 @@ export class ParanoidPirateQueueMachine
 
   /** Workers that wait for a request. */
   get ready(): number {
-    return this.#ready.length;
+    return this.#workers.ready.length;
   }
 
   get deadline(): number | undefined {
     const { deadline: oldest } = this.#desk;
-    const { deadline: heartbeat } = this.#timers;
+    const { deadline: heartbeat } = this.#workers;
     if (oldest === undefined || heartbeat === undefined) return oldest ?? heartbeat;
     return Math.min(oldest, heartbeat);
   }
@@ -109,7 +107,7 @@ export class ParanoidPirateQueueMachine
       case "unreachable":
         return this.#unreachable(input);
       case "worker-departed":
-        return this.#departed(this.#workers.get(input.worker), "departed");
+        return this.#departed(this.#workers.find(input.worker), "departed");
       case "client-departed":
         return this.#desk.clientGone(input.client, now);
       case "undeliverable":
@@ -120,7 +118,7 @@ export class ParanoidPirateQueueMachine
       case "stalled":
         // What workers have said meanwhile was read, but what they could say to a process that did not
         // read may still be on its way.
-        for (const { heartbeat } of this.#workers.values()) heartbeat.stalled(now);
+        this.#workers.stalled(now);
         return this.#report({ type: "process-stalled", at: now, ms: input.ms });
     }
   }
@@ -128,22 +126,23 @@ export class ParanoidPirateQueueMachine
   tick(now: number): void {
     this.#now = now;
     this.#desk.expire(now);
-    for (let worker = this.#timers.takeDue(now); worker !== undefined; worker = this.#timers.takeDue(now)) {
-      this.#look(worker);
+    for (let due = this.#workers.takeDue(now); due !== undefined; due = this.#workers.takeDue(now)) {
+      this.#look(due);
     }
   }
 
   #requested(envelope: Enveloped): void {
     const request = this.#desk.admit(envelope, this.#now);
     if (request === undefined) return;
-    const { first } = this.#ready;
+    const { first } = this.#workers.ready;
     if (first === undefined) this.#desk.wait(request, this.#now);
     else this.#step(first, "given-request", { request });
   }
 
   /** Gives what waits to those that are ready. */
   #serve(): void {
-    for (let worker = this.#ready.first; worker !== undefined; worker = this.#ready.first) {
+    const { ready } = this.#workers;
+    for (let worker = ready.first; worker !== undefined; worker = ready.first) {
       const request = this.#desk.next();
       if (request === undefined) return;
       this.#step(worker, "given-request", { request });
@@ -151,7 +150,7 @@ export class ParanoidPirateQueueMachine
   }
 
   #said(key: string, id: Uint8Array, command: WorkerCommand): void {
-    const worker = this.#workers.get(key);
+    const worker = this.#workers.find(key);
     if (worker === undefined) return this.#strangerSaid(id, command);
     worker.heartbeat.heard(this.#now);
     switch (command.type) {
@@ -177,12 +176,10 @@ export class ParanoidPirateQueueMachine
     if (command.type === "leave") return void this.#outputs.push({ type: "release", worker: id });
     if (command.type === "reply") return this.#dropReply("unknown");
     if (command.type === "heartbeat") return;
-    if (this.#workers.size >= this.#options.maxWorkers) {
+    if (!this.#workers.hasRoom) {
       return this.#report({ type: "worker-refused", at: this.#now, worker: readableId(id) });
     }
-    const worker = new WorkerRecord(id, this.#options, this.#now);
-    this.#workers.set(worker.key, worker);
-    worker.timer = this.#timers.add(worker, worker.deadline);
+    const worker = this.#workers.enter(id, this.#now);
     this.#report({ type: "worker-joined", at: this.#now, worker: readableId(id) });
     this.#greet(worker);
     this.#enlist(worker);
@@ -195,18 +192,18 @@ export class ParanoidPirateQueueMachine
 
   #expectInterval(worker: WorkerRecord, intervalMs: number): void {
     worker.heartbeat.expectInterval(intervalMs);
-    if (worker.timer !== undefined) this.#timers.move(worker.timer, worker.deadline);
+    this.#workers.watch(worker);
   }
 
   #malformed(key: string | undefined, reason: string): void {
     this.#counters.malformed += 1;
     this.#report({ type: "message-dropped", at: this.#now, reason });
-    const worker = key === undefined ? undefined : this.#workers.get(key);
+    const worker = key === undefined ? undefined : this.#workers.find(key);
     worker?.heartbeat.heard(this.#now);
   }
 
   #unreachable({ worker: key, reason, number }: ParanoidPirateQueueInput & { type: "unreachable" }): void {
-    const worker = this.#workers.get(key);
+    const worker = this.#workers.find(key);
     if (worker === undefined) return;
     // What never got there does not count as given.
     if (number !== undefined && worker.request?.number === number && !worker.isRelieved) {
@@ -225,7 +222,7 @@ export class ParanoidPirateQueueMachine
     if (this.#now >= worker.silentAt) this.#step(worker, "silent", { reason: "silent" });
     if (worker.state === "gone") return;
     if (worker.heartbeat.isDue(this.#now)) this.#sendHeartbeat(worker);
-    worker.timer = this.#timers.add(worker, worker.deadline);
+    this.#workers.watch(worker);
   }
 
   #sendHeartbeat(worker: WorkerRecord): void {
@@ -237,7 +234,6 @@ export class ParanoidPirateQueueMachine
   #step(worker: WorkerRecord, event: WorkerEvent, particulars: Particulars = NO_PARTICULARS): void {
     const transition = workerLife.step(worker.state, event);
     if (transition === undefined) return;
-    const from = worker.state;
     worker.state = transition.to;
     if (event === "silent" && transition.to !== "gone") this.#expired(worker);
     if (transition.to === "gone") this.#strike(worker, particulars.reason);
@@ -261,7 +257,6 @@ export class ParanoidPirateQueueMachine
         worker.request = undefined;
         return this.#enlist(worker);
       case "release":
-        if (from === "ready") worker.place.unlink();
         return this.#release(worker);
     }
   }
@@ -316,7 +311,7 @@ export class ParanoidPirateQueueMachine
   }
 
   #enlist(worker: WorkerRecord): void {
-    this.#ready.append(worker.place);
+    this.#workers.ready.append(worker.place);
     this.#serve();
   }
 
@@ -332,8 +327,7 @@ export class ParanoidPirateQueueMachine
 
   /** Strikes a worker from the books. */
   #strike(worker: WorkerRecord, reason: GoneReason | undefined): void {
-    this.#workers.delete(worker.key);
-    if (worker.timer !== undefined) this.#timers.cancel(worker.timer);
+    this.#workers.strike(worker);
     if (reason === undefined) return;
     this.#report({ type: "worker-gone", at: this.#now, worker: readableId(worker.id), reason });
   }

@@ -13,7 +13,7 @@ export class Session {
   heartbeat: Heartbeat;
   timer: DeadlineEntry<Session> | undefined;
   /** Its timer is set. */
-  isArmed = false;
+  isWatched = false;
   /** When its pause is over. */
   resumeAt = 0;
   /** The queue is ours: it understands greetings and LEAVE. */

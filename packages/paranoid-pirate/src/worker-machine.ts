@@ -1,14 +1,7 @@
-import {
-  DeadlineQueue,
-  Fifo,
-  type Frames,
-  type Machine,
-  type Random,
-  type Stalled,
-  Workbench,
-} from "@seaworthy/core";
-import { Session } from "./session.js";
+import { Fifo, type Frames, type Machine, type Random, type Stalled, Workbench } from "@seaworthy/core";
+import type { Session } from "./session.js";
 import { type SessionEvent, sessionLife } from "./session-life.js";
+import { Sessions } from "./sessions.js";
 import type { QueueCommand } from "./wire.js";
 import type {
   ParanoidPirateWorkerEvent,
@@ -36,15 +29,9 @@ export class ParanoidPirateWorkerMachine
     malformed: 0,
   };
   readonly #options: ResolvedWorkerOptions;
-  readonly #random: Random;
   readonly #bench: Workbench;
-  /** Queues to work for, and how many sessions there are with each. */
-  readonly #queues = new Map<string, number>();
-  /** By their present connection. */
-  readonly #sessions = new Map<number, Session>();
-  readonly #timers = new DeadlineQueue<Session>();
+  readonly #sessions: Sessions;
   readonly #outputs = new Fifo<ParanoidPirateWorkerOutput>();
-  #lastConnection = 0;
   #isClosing = false;
   #now = 0;
 
@@ -54,8 +41,8 @@ export class ParanoidPirateWorkerMachine
    */
   constructor(options: ResolvedWorkerOptions, random: Random) {
     this.#options = options;
-    this.#random = random;
     this.#bench = new Workbench(options.maxHeld);
+    this.#sessions = new Sessions(options, random);
   }
 
   /** Requests that the application has at hand. */
@@ -74,7 +61,7 @@ export class ParanoidPirateWorkerMachine
   }
 
   get deadline(): number | undefined {
-    return this.#timers.deadline;
+    return this.#sessions.deadline;
   }
 
   take(): ParanoidPirateWorkerOutput | undefined {
@@ -85,7 +72,7 @@ export class ParanoidPirateWorkerMachine
     this.#now = now;
     switch (input.type) {
       case "said":
-        return this.#said(this.#sessions.get(input.connection), input.command);
+        return this.#said(this.#sessions.find(input.connection), input.command);
       case "reply":
         return this.#finish(input.ticket, input.body);
       case "drop":
@@ -97,16 +84,13 @@ export class ParanoidPirateWorkerMachine
       case "malformed":
         this.stats.malformed += 1;
         this.#report({ type: "message-dropped", at: now, reason: input.reason });
-        this.#sessions.get(input.connection)?.heartbeat.heard(now);
+        this.#sessions.find(input.connection)?.heartbeat.heard(now);
         return;
       case "connect":
-        if (!this.#queues.has(input.endpoint)) this.#queues.set(input.endpoint, 0);
+        this.#sessions.addQueue(input.endpoint);
         return this.#grow();
       case "disconnect":
-        if (!this.#queues.delete(input.endpoint)) return;
-        for (const session of this.#sessions.values()) {
-          if (session.endpoint === input.endpoint) this.#step(session, "leave");
-        }
+        for (const session of this.#sessions.removeQueue(input.endpoint)) this.#step(session, "leave");
         return;
       case "close":
         return this.#close();
@@ -120,7 +104,7 @@ export class ParanoidPirateWorkerMachine
 
   tick(now: number): void {
     this.#now = now;
-    for (let due = this.#timers.takeDue(now); due !== undefined; due = this.#timers.takeDue(now)) {
+    for (let due = this.#sessions.takeDue(now); due !== undefined; due = this.#sessions.takeDue(now)) {
       this.#look(due);
     }
   }
@@ -128,33 +112,25 @@ export class ParanoidPirateWorkerMachine
   /** Opens sessions until there are as many with each queue as requests can be run at a time. */
   #grow(): void {
     if (this.#isClosing) return;
-    const wanted = Math.min(this.#bench.concurrency, this.#options.maxSessions);
-    for (const [endpoint, count] of this.#queues) {
-      for (let index = count; index < wanted; index++) {
-        const session = new Session(endpoint, ++this.#lastConnection, this.#options, this.#random, this.#now);
-        this.#open(session);
-      }
-      this.#queues.set(endpoint, Math.max(count, wanted));
-    }
+    for (const session of this.#sessions.grow(this.#bench.concurrency, this.#now)) this.#open(session);
   }
 
   #open(session: Session): void {
     const { connection, endpoint } = session;
-    this.#sessions.set(connection, session);
     this.#outputs.push({ type: "open", connection, endpoint });
-    this.#arm(session);
+    this.#sessions.watch(session);
   }
 
   #close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     if (this.#sessions.size === 0) return void this.#outputs.push({ type: "closed" });
-    for (const session of this.#sessions.values()) this.#step(session, "leave");
-    for (const item of this.#bench.close()) this.#giveBack(this.#sessions.get(item.session));
+    for (const session of this.#sessions.all()) this.#step(session, "leave");
+    for (const item of this.#bench.close()) this.#giveBack(this.#sessions.find(item.session));
   }
 
   #connectionChanged(input: ParanoidPirateWorkerInput & { type: "up" | "lost" }): void {
-    const session = this.#sessions.get(input.connection);
+    const session = this.#sessions.find(input.connection);
     if (session === undefined || session.state === "orphaned" || session.state === "pausing") return;
     if (input.type === "up") this.#step(session, "connected");
     else this.#step(session, "connection-lost", input.reason);
@@ -178,7 +154,7 @@ export class ParanoidPirateWorkerMachine
 
   #greeted(session: Session, intervalMs: number): void {
     session.heartbeat.expectInterval(intervalMs);
-    this.#arm(session);
+    this.#sessions.watch(session);
     if (session.isGreeted) return;
     session.isGreeted = true;
     // Now, not in an interval: the queue is to know ours before it judges us by its own.
@@ -225,7 +201,7 @@ export class ParanoidPirateWorkerMachine
     const item = this.#bench.finish(ticket);
     if (item === undefined) return;
     if (failure !== undefined) this.#report({ type: "handler-failed", at: this.#now, message: failure });
-    const session = this.#sessions.get(item.session);
+    const session = this.#sessions.find(item.session);
     if (item.state === "revoked" || session === undefined) {
       if (body !== undefined) this.#dropReply();
     } else if (body === undefined) this.stats.givenBack += 1;
@@ -254,7 +230,7 @@ export class ParanoidPirateWorkerMachine
   #stalled(ms: number): void {
     this.#report({ type: "process-stalled", at: this.#now, ms });
     const { heartbeatMs, liveness } = this.#options;
-    for (const session of this.#sessions.values()) {
+    for (const session of this.#sessions.all()) {
       session.heartbeat.stalled(this.#now);
       // For so long a silence the queue has given us up, and we must be heard to be ready.
       if (ms >= liveness * heartbeatMs && session.state === "ready") this.#sayReady(session);
@@ -262,22 +238,12 @@ export class ParanoidPirateWorkerMachine
   }
 
   #look(session: Session): void {
-    session.isArmed = false;
     if (session.state === "pausing") {
       if (this.#now >= session.resumeAt) this.#step(session, "pause-over");
     } else if (session.judgesSilence && session.heartbeat.isExpired(this.#now)) {
       this.#step(session, "silent");
     } else if (session.isUp && session.heartbeat.isDue(this.#now)) this.#sayHeartbeat(session);
-    this.#arm(session);
-  }
-
-  /** One timer per session, moved only to an earlier time: a vain look costs less than many moves. */
-  #arm(session: Session): void {
-    const { deadline, timer } = session;
-    if (deadline === undefined) return;
-    if (timer === undefined) session.timer = this.#timers.add(session, deadline);
-    else if (!session.isArmed || deadline < timer.at) this.#timers.move(timer, deadline);
-    session.isArmed = true;
+    this.#sessions.watch(session);
   }
 
   #step(session: Session, event: SessionEvent, reason?: string): void {
@@ -287,8 +253,7 @@ export class ParanoidPirateWorkerMachine
     session.state = transition.to;
     switch (transition.action) {
       case "open":
-        this.#sessions.delete(session.connection);
-        session.reconnected(++this.#lastConnection, this.#now);
+        this.#sessions.reconnect(session, this.#now);
         this.#open(session);
         break;
       case "say-ready":
@@ -319,9 +284,8 @@ export class ParanoidPirateWorkerMachine
   #settled(session: Session): void {
     if (session.state === "leaving" && !session.isGreeted) return this.#step(session, "released");
     if (session.state === "orphaned" && session.held === 0) return this.#step(session, "dropped");
-    if (session.state !== "closed") return this.#arm(session);
-    if (!this.#sessions.delete(session.connection)) return;
-    if (session.timer !== undefined) this.#timers.cancel(session.timer);
+    if (session.state !== "closed") return this.#sessions.watch(session);
+    if (!this.#sessions.remove(session)) return;
     this.#report({ type: "session-closed", at: this.#now, endpoint: session.endpoint });
     if (this.#isClosing && this.#sessions.size === 0) this.#outputs.push({ type: "closed" });
   }
