@@ -1,5 +1,9 @@
 import { DELIMITER, frameKey, openEnvelope, textFrame } from "@seaworthy/core";
-import { ParanoidPirateQueueMachine, resolveQueueOptions } from "@seaworthy/paranoid-pirate/machine";
+import {
+  ParanoidPirateQueueMachine,
+  resolveQueueOptions,
+  type WorkerCommand,
+} from "@seaworthy/paranoid-pirate/machine";
 import { median } from "./figures.js";
 
 /** What a request costs a queue's machine. */
@@ -41,7 +45,7 @@ class Books {
       if (output.type === "status") throw new Error(`unexpected: ${output.event.type}`);
       if (output.type !== "deliver") continue;
       const { worker: id, request } = output;
-      const command = { type: "reply", number: request.number, body: [body] } as const;
+      const command: WorkerCommand = { type: "reply", number: request.number, body: [body] };
       machine.handle({ type: "said", worker: frameKey(id), id, command }, this.#now);
     }
   }

@@ -38,6 +38,8 @@ export class Addresses {
     if (frame.length !== ADDRESS_BYTES) return undefined;
     if (!framesEqual(frame.subarray(0, EPOCH_BYTES), this.#epoch)) return undefined;
     const view = new DataView(frame.buffer, frame.byteOffset, ADDRESS_BYTES);
-    return view.getUint32(HIGH_OFFSET) * WORD + view.getUint32(LOW_OFFSET);
+    const number = view.getUint32(HIGH_OFFSET) * WORD + view.getUint32(LOW_OFFSET);
+    // A larger one was not made here, and cannot even be told from its neighbours.
+    return Number.isSafeInteger(number) ? number : undefined;
   }
 }

@@ -32,6 +32,11 @@ export class DeadlineQueue<T> {
     return this.#heap[0]?.at;
   }
 
+  /** The item whose deadline is the earliest, which stays, or `undefined`. */
+  get first(): T | undefined {
+    return this.#heap[0]?.item;
+  }
+
   /** Sets a deadline for `item`. */
   add(item: T, at: number): DeadlineEntry<T> {
     const slot: Slot<T> = { item, at, order: this.#order++, index: this.#heap.length };

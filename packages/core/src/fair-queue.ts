@@ -36,33 +36,37 @@ class Entry<T> {
 class Lane<T> {
   readonly name: string;
   readonly entries: LinkedList<Entry<T>> = new LinkedList();
+  bytes = 0;
   /** Its place among the lanes whose turn will come. */
   readonly turn: Link<Lane<T>> = new Link(this as Lane<T>);
-  /** Its place among the lanes of the same length. */
-  readonly rank: Link<Lane<T>> = new Link(this as Lane<T>);
+  readonly lengthRank: DeadlineEntry<Lane<T>>;
+  readonly bytesRank: DeadlineEntry<Lane<T>>;
 
-  constructor(name: string) {
+  constructor(name: string, byLength: DeadlineQueue<Lane<T>>, byBytes: DeadlineQueue<Lane<T>>) {
     this.name = name;
+    this.lengthRank = byLength.add(this, 0);
+    this.bytesRank = byBytes.add(this, 0);
   }
 }
 
 /**
  * A waiting line that nobody can fill at the cost of others: lanes are served in turn, and when there is
- * no room the longest lane gives way, so that who waits with little is neither refused nor kept waiting
- * by who floods. Each item waits for `maxAgeMs` at most. Every operation costs the same however many
- * wait, but for a logarithm.
+ * no room the lane that has most of what is short, places or bytes, gives way. So who waits with little is
+ * neither refused nor kept waiting by who floods. Each item waits for `maxAgeMs` at most. Operations cost a
+ * logarithm of what waits; only {@link takeLane} and {@link takeReturned} look at all that was put back.
  */
 export class FairQueue<T extends FairQueueItem> {
   readonly #limits: FairQueueLimits;
   readonly #lanes = new Map<string, Lane<T>>();
   readonly #turns = new LinkedList<Lane<T>>();
-  /** Lanes by how much waits in them. */
-  readonly #byLength: LinkedList<Lane<T>>[] = [];
-  #longest = 0;
+  /** Lanes by how many items wait in them, and by their size; negative, since heaps begin with the least. */
+  readonly #byLength = new DeadlineQueue<Lane<T>>();
+  readonly #byBytes = new DeadlineQueue<Lane<T>>();
   readonly #returned = new LinkedList<Entry<T>>();
   readonly #ages = new DeadlineQueue<Entry<T>>();
   #length = 0;
   #bytes = 0;
+  #returnedBytes = 0;
 
   constructor(limits: FairQueueLimits) {
     this.#limits = limits;
@@ -75,7 +79,7 @@ export class FairQueue<T extends FairQueueItem> {
 
   /** Size of the items that wait, in bytes. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#returnedBytes;
   }
 
   /** When the next item has waited too long, or `undefined`. */
@@ -84,32 +88,26 @@ export class FairQueue<T extends FairQueueItem> {
   }
 
   /**
-   * Puts an item at the end of its lane.
+   * Puts an item at the end of its lane. Where it takes the place of others, these are the newest of lanes
+   * that keep at least as much as its own lane then has, or have more than an equal share of the bytes. What
+   * was put back never gives way.
    *
-   * @returns those that have no room, the newest of the longest lane; the item itself may be among them
+   * @returns those that have no room: the ones that gave way, or else the item itself
    */
   add(item: T, now: number): T[] {
-    const { maxBytes } = this.#limits;
-    if (item.bytes > maxBytes) return [item];
+    const own = this.#lanes.get(item.lane);
+    if (!this.#canFreePlace(own) || !this.#canFreeBytes(item, own)) return [item];
     const gone: T[] = [];
-    const own = this.#lanes.get(item.lane)?.entries.length ?? 0;
-    while (!this.#hasRoomFor(item)) {
-      // Whoever would not have fewer than the longest has no right to take its place. And of what was
-      // put back nothing gives way: it has been on its way already.
-      if (this.#longest <= own + 1) return [...gone, item];
-      const longest = this.#byLength[this.#longest]?.last as Lane<T>;
-      gone.push(this.#remove(longest.entries.last as Entry<T>));
-    }
-    const lane = this.#lane(item.lane);
-    this.#enter(item, lane, lane.entries, now);
-    this.#length += 1;
-    this.#ranked(lane);
+    while (this.#excess(item) > 0) gone.push(this.#giveWay(this.#byBytes));
+    if (this.#isFull()) gone.push(this.#giveWay(this.#byLength));
+    this.#append(item, now);
     return gone;
   }
 
   /** Puts back what was taken out, in front of all lanes. It always finds room, and its time begins anew. */
   putBack(item: T, now: number): void {
-    this.#enter(item, undefined, this.#returned, now);
+    this.#returned.append(new Entry(item, undefined, this.#ages, now + this.#limits.maxAgeMs).link);
+    this.#returnedBytes += item.bytes;
   }
 
   /** Takes out the next item: what was put back, or else the first of the lane whose turn it is. */
@@ -128,10 +126,10 @@ export class FairQueue<T extends FairQueueItem> {
     return entry && this.#remove(entry);
   }
 
-  /** Takes out all items of a lane, in order. */
+  /** Takes out all items of a lane, in the order in which they would have been served. */
   takeLane(name: string): T[] {
-    const entries = [...(this.#lanes.get(name)?.entries ?? [])];
-    for (const entry of this.#returned) if (entry.item.lane === name) entries.push(entry);
+    const entries = [...this.#returned].filter(({ item }) => item.lane === name);
+    entries.push(...(this.#lanes.get(name)?.entries ?? []));
     return entries.map((entry) => this.#remove(entry));
   }
 
@@ -145,51 +143,73 @@ export class FairQueue<T extends FairQueueItem> {
     return false;
   }
 
-  #hasRoomFor({ bytes }: T): boolean {
-    return this.#length < this.#limits.maxItems && this.#bytes + bytes <= this.#limits.maxBytes;
+  #isFull(): boolean {
+    return this.#length >= this.#limits.maxItems;
   }
 
-  #lane(name: string): Lane<T> {
-    let lane = this.#lanes.get(name);
+  /** Bytes that are missing to let an item in. */
+  #excess({ bytes }: T): number {
+    return this.bytes + bytes - this.#limits.maxBytes;
+  }
+
+  /** Whoever would not have fewer than the longest has no right to take its place. */
+  #canFreePlace(own: Lane<T> | undefined): boolean {
+    if (!this.#isFull()) return true;
+    return this.#most(this.#byLength) > (own?.entries.length ?? 0) + 1;
+  }
+
+  /** Decides before anything is dropped: an item that is refused must not have cost others theirs. */
+  #canFreeBytes(item: T, own: Lane<T> | undefined): boolean {
+    const excess = this.#excess(item);
+    if (excess <= 0) return true;
+    const claim = (own?.bytes ?? 0) + item.bytes;
+    const lanes = this.#lanes.size + (own === undefined ? 1 : 0);
+    // While all but this lane have no more than an equal share, and it neither, all of them have room.
+    if (claim * lanes <= this.#limits.maxBytes - this.#returnedBytes) return true;
+    return this.#most(this.#byBytes) - excess >= claim;
+  }
+
+  /** How much the first of a ranking has. */
+  #most(ranking: DeadlineQueue<Lane<T>>): number {
+    return -(ranking.deadline ?? 0);
+  }
+
+  #giveWay(ranking: DeadlineQueue<Lane<T>>): T {
+    return this.#remove((ranking.first as Lane<T>).entries.last as Entry<T>);
+  }
+
+  #append(item: T, now: number): void {
+    let lane = this.#lanes.get(item.lane);
     if (lane === undefined) {
-      lane = new Lane(name);
-      this.#lanes.set(name, lane);
+      lane = new Lane(item.lane, this.#byLength, this.#byBytes);
+      this.#lanes.set(item.lane, lane);
       this.#turns.append(lane.turn);
     }
-    return lane;
-  }
-
-  #enter(item: T, lane: Lane<T> | undefined, list: LinkedList<Entry<T>>, now: number): void {
-    list.append(new Entry(item, lane, this.#ages, now + this.#limits.maxAgeMs).link);
-    this.#bytes += item.bytes;
+    lane.entries.append(new Entry(item, lane, this.#ages, now + this.#limits.maxAgeMs).link);
+    this.#count(lane, 1, item.bytes);
   }
 
   #remove({ item, lane, link, timer }: Entry<T>): T {
     link.unlink();
     this.#ages.cancel(timer);
-    this.#bytes -= item.bytes;
-    if (lane === undefined) return item;
-    this.#length -= 1;
-    this.#ranked(lane);
-    if (lane.entries.length > 0) return item;
-    lane.turn.unlink();
-    this.#lanes.delete(lane.name);
+    if (lane === undefined) this.#returnedBytes -= item.bytes;
+    else this.#count(lane, -1, -item.bytes);
     return item;
   }
 
-  /** The length of a lane has changed by one. */
-  #ranked(lane: Lane<T>): void {
-    const { length } = lane.entries;
-    lane.rank.unlink();
-    if (length > 0) {
-      let peers = this.#byLength[length];
-      if (peers === undefined) {
-        peers = new LinkedList();
-        this.#byLength[length] = peers;
-      }
-      peers.append(lane.rank);
+  /** A lane has become longer or shorter. */
+  #count(lane: Lane<T>, items: number, bytes: number): void {
+    this.#length += items;
+    this.#bytes += bytes;
+    lane.bytes += bytes;
+    if (lane.entries.length > 0) {
+      this.#byLength.move(lane.lengthRank, -lane.entries.length);
+      this.#byBytes.move(lane.bytesRank, -lane.bytes);
+      return;
     }
-    if (length > this.#longest) this.#longest = length;
-    else while (this.#longest > 0 && (this.#byLength[this.#longest]?.length ?? 0) === 0) this.#longest -= 1;
+    this.#byLength.cancel(lane.lengthRank);
+    this.#byBytes.cancel(lane.bytesRank);
+    lane.turn.unlink();
+    this.#lanes.delete(lane.name);
   }
 }

@@ -54,6 +54,12 @@ export function isAnonymous(routingId: Uint8Array): boolean {
   return routingId[0] === 0;
 }
 
+/** A routing id for people: as it is if it is printable ASCII, or in hexadecimal. */
+export function readableId(routingId: Uint8Array): string {
+  if (routingId.every((byte) => byte > 0x20 && byte < 0x7f)) return frameText(routingId);
+  return Array.from(routingId, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** True if both frames hold the same bytes. */
 export function framesEqual(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

@@ -39,6 +39,7 @@ export {
   type Malformed,
   malformed,
   openEnvelope,
+  readableId,
   readUint64,
   textFrame,
   writeUint64,
@@ -55,6 +56,7 @@ export {
   fraction,
   type Given,
   integer,
+  MAX_DURATION_MS,
   milliseconds,
   nested,
   number,
@@ -62,6 +64,12 @@ export {
   type Resolved,
   resolveOptions,
 } from "./options.js";
+export {
+  type QueueBounds,
+  type QueueOwner,
+  type QueueSockets,
+  resolveQueueSockets,
+} from "./queue-sockets.js";
 export {
   type DeskRequest,
   type DropReason,

@@ -48,7 +48,7 @@ function numeric(noun: string, fallback: number, bounds: Bounds, whole: boolean)
 }
 
 /** Longest duration accepted anywhere, in ms: a year. Longer ones are mistakes of unit. */
-const MAX_DURATION_MS = 366 * 24 * 3600 * 1000;
+export const MAX_DURATION_MS: number = 366 * 24 * 3600 * 1000;
 
 /** A duration in ms, finite; by default from 0 to a year. */
 export function milliseconds(fallback: number, bounds: Bounds = {}): OptionRule<number> {

@@ -11,6 +11,7 @@ export interface DeskRequest extends FairQueueItem {
   /** The way back for the reply. */
   readonly route: Frames;
   readonly body: Frames;
+  /** Of the body and of the way back: both wait. */
   readonly bytes: number;
   /** When it came, in ms. */
   readonly receivedAt: number;
@@ -70,18 +71,19 @@ export class RequestDesk {
   /** Takes a request in, or drops it. It does not wait yet: a worker may be free. */
   admit({ route, body }: Pick<Enveloped, "route" | "body">, now: number): DeskRequest | undefined {
     this.requests += 1;
+    const bodyBytes = byteLength(body);
     const request: DeskRequest = {
       lane: frameKey(route[0] as Uint8Array),
       number: this.requests,
       route,
       body,
-      bytes: byteLength(body),
+      bytes: bodyBytes + byteLength(route),
       receivedAt: now,
       deliveries: 0,
       isOver: false,
     };
     if (this.#isClosed) this.#drop(request, "closing", now);
-    else if (request.bytes > this.#maxBodyBytes) this.#drop(request, "body-too-large", now);
+    else if (bodyBytes > this.#maxBodyBytes) this.#drop(request, "body-too-large", now);
     else return request;
     return undefined;
   }

@@ -37,8 +37,10 @@ export interface SocketHandlers {
   /** A connection came or went. */
   connection?(event: ConnectionEvent): void;
   /**
-   * ROUTER with `departures`: the connection of this peer is gone, and what it had sent has been handed
-   * over. A peer that is replaced by another with the same routing id (`handover`) does not depart.
+   * ROUTER with `departures`: a connection that it had accepted is gone, and what came over it has been
+   * handed over. A peer that is replaced by another with the same routing id (`handover`) does not depart;
+   * but if its connection had been gone before, with messages still unread, these and the departure come
+   * under a fresh routing id.
    */
   departed?(routingId: Uint8Array): void;
   /** ROUTER: this message was not sent. */
@@ -93,8 +95,8 @@ export interface SocketSpec extends SocketSettings {
   /** ROUTER: a peer that comes with a routing id in use takes it over. Default false. */
   readonly handover?: boolean;
   /**
-   * ROUTER: tell which peers' connections end (`SocketHandlers.departed`), if the transport can: ZeroMQ can
-   * where it is built with its draft API. Default false.
+   * ROUTER: tell which of the connections that it accepted end (`SocketHandlers.departed`), if the transport
+   * can: ZeroMQ can where it is built with its draft API. Default false.
    */
   readonly departures?: boolean;
 }

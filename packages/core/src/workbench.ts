@@ -1,5 +1,5 @@
 import type { Frames } from "./frames.js";
-import { Fifo } from "./machine.js";
+import { Link, LinkedList } from "./linked-list.js";
 
 /** A request in a worker's process. */
 export interface WorkItem {
@@ -19,8 +19,8 @@ export interface WorkItem {
  */
 export class Workbench {
   readonly #maxHeld: number;
-  readonly #waiting = new Fifo<WorkItem>();
-  readonly #items = new Map<number, WorkItem>();
+  readonly #waiting = new LinkedList<WorkItem>();
+  readonly #items = new Map<number, Link<WorkItem>>();
   #demand = 0;
   #running = 0;
   #concurrency = 0;
@@ -43,7 +43,7 @@ export class Workbench {
 
   /** Requests that wait for the application. */
   get waiting(): number {
-    return this.#items.size - this.#running;
+    return this.#waiting.length;
   }
 
   /** The application can take `count` more. */
@@ -56,16 +56,16 @@ export class Workbench {
   put(session: number, address: Frames, body: Uint8Array[]): WorkItem | undefined {
     if (this.#items.size >= this.#maxHeld) return undefined;
     const item: WorkItem = { ticket: ++this.#lastTicket, session, address, body, state: "waiting" };
-    this.#items.set(item.ticket, item);
-    this.#waiting.push(item);
+    const link = new Link(item);
+    this.#items.set(item.ticket, link);
+    this.#waiting.append(link);
     return item;
   }
 
   /** The next request for the application, if it asked for one. */
   next(): WorkItem | undefined {
     if (this.#demand === 0) return undefined;
-    let item = this.#waiting.shift();
-    while (item?.state === "revoked") item = this.#waiting.shift();
+    const item = this.#waiting.shift();
     if (item === undefined) return undefined;
     this.#demand -= 1;
     this.#running += 1;
@@ -75,8 +75,8 @@ export class Workbench {
 
   /** The application is done with a request, or `undefined` if it has it no more. */
   finish(ticket: number): WorkItem | undefined {
-    const item = this.#items.get(ticket);
-    if (item === undefined) return undefined;
+    const item = this.#items.get(ticket)?.item;
+    if (item === undefined || item.state === "waiting") return undefined;
     this.#items.delete(ticket);
     this.#running -= 1;
     return item;
@@ -91,7 +91,7 @@ export class Workbench {
     this.#demand = 0;
     const waiting: WorkItem[] = [];
     for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
-      if (item.state === "waiting") waiting.push(item);
+      waiting.push(item);
       this.#items.delete(item.ticket);
     }
     return waiting;
@@ -104,10 +104,14 @@ export class Workbench {
    */
   revoke(session: number): WorkItem[] {
     const running: WorkItem[] = [];
-    for (const item of this.#items.values()) {
+    for (const link of this.#items.values()) {
+      const { item } = link;
       if (item.session !== session || item.state === "revoked") continue;
       if (item.state === "running") running.push(item);
-      else this.#items.delete(item.ticket);
+      else {
+        link.unlink();
+        this.#items.delete(item.ticket);
+      }
       item.state = "revoked";
     }
     return running;

@@ -5,6 +5,7 @@ import {
   Fifo,
   type Machine,
   RequestDesk,
+  readableId,
   type Stalled,
 } from "@seaworthy/core";
 import type {
@@ -18,7 +19,7 @@ import type { ResolvedQueueOptions } from "./queue-options.js";
 import type { WorkerCommand } from "./wire.js";
 import { WorkerBooks } from "./worker-books.js";
 import { type WorkerEvent, workerLife } from "./worker-life.js";
-import { readableId, type WorkerRecord } from "./worker-record.js";
+import type { WorkerRecord } from "./worker-record.js";
 
 /** The rest of what is known when a worker's state changes. */
 interface Particulars {
@@ -51,6 +52,8 @@ export class ParanoidPirateQueueMachine
     expired: 0,
   };
   #running = 0;
+  #isClosing = false;
+  #isIdle = false;
   #now = 0;
 
   /** @param options - checked options, see `resolveQueueOptions` */
@@ -97,6 +100,11 @@ export class ParanoidPirateQueueMachine
 
   handle(input: ParanoidPirateQueueInput | Stalled, now: number): void {
     this.#now = now;
+    this.#accept(input, now);
+    this.#tellWhenIdle();
+  }
+
+  #accept(input: ParanoidPirateQueueInput | Stalled, now: number): void {
     switch (input.type) {
       case "enveloped":
         return this.#requested(input);
@@ -114,6 +122,7 @@ export class ParanoidPirateQueueMachine
         this.#counters.undeliverable += 1;
         return this.#report({ type: "reply-undeliverable", at: now, reason: input.reason });
       case "close":
+        this.#isClosing = true;
         return this.#desk.close(now);
       case "stalled":
         // What workers have said meanwhile was read, but what they could say to a process that did not
@@ -126,9 +135,20 @@ export class ParanoidPirateQueueMachine
   tick(now: number): void {
     this.#now = now;
     this.#desk.expire(now);
+    const occupied: WorkerRecord[] = [];
     for (let due = this.#workers.takeDue(now); due !== undefined; due = this.#workers.takeDue(now)) {
-      this.#look(due);
+      if (due.request === undefined) this.#look(due);
+      else occupied.push(due);
     }
+    // Last, so that what a dead worker had is not given to another that has died with it.
+    for (const worker of occupied) this.#look(worker);
+    this.#tellWhenIdle();
+  }
+
+  #tellWhenIdle(): void {
+    if (!this.#isClosing || this.#isIdle || this.#running > 0) return;
+    this.#isIdle = true;
+    this.#outputs.push({ type: "idle" });
   }
 
   #requested(envelope: Enveloped): void {
@@ -234,8 +254,10 @@ export class ParanoidPirateQueueMachine
   #step(worker: WorkerRecord, event: WorkerEvent, particulars: Particulars = NO_PARTICULARS): void {
     const transition = workerLife.step(worker.state, event);
     if (transition === undefined) return;
+    const wasPresumedDead = worker.isPresumedDead;
     worker.state = transition.to;
     if (event === "silent" && transition.to !== "gone") this.#expired(worker);
+    if (wasPresumedDead && transition.to === "ready") this.#returned(worker);
     if (transition.to === "gone") this.#strike(worker, particulars.reason);
     switch (transition.action) {
       case "deliver":
@@ -243,7 +265,6 @@ export class ParanoidPirateQueueMachine
       case "answer":
         return this.#answer(worker, particulars.body as Uint8Array[]);
       case "enlist":
-        this.#report({ type: "worker-returned", at: this.#now, worker: readableId(worker.id) });
         return this.#enlist(worker);
       case "delist":
         return worker.place.unlink();
@@ -318,6 +339,10 @@ export class ParanoidPirateQueueMachine
   #expired(worker: WorkerRecord): void {
     this.#counters.expired += 1;
     this.#report({ type: "worker-expired", at: this.#now, worker: readableId(worker.id) });
+  }
+
+  #returned(worker: WorkerRecord): void {
+    this.#report({ type: "worker-returned", at: this.#now, worker: readableId(worker.id) });
   }
 
   #release(worker: WorkerRecord): void {

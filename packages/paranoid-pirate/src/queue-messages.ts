@@ -80,6 +80,8 @@ export type ParanoidPirateQueueOutput =
   | { readonly type: "heartbeat"; readonly worker: Uint8Array; readonly intervalMs: number | undefined }
   /** The worker has nothing more to expect. */
   | { readonly type: "release"; readonly worker: Uint8Array }
+  /** It is closing, and no worker has a request any more. */
+  | { readonly type: "idle" }
   | { readonly type: "status"; readonly event: ParanoidPirateQueueEvent };
 
 /** Counters of a queue. */

@@ -1,13 +1,12 @@
 import {
   flag,
-  frameLimit,
   integer,
   milliseconds,
   nested,
   type OptionRule,
-  type ResolvedSettings,
+  type QueueSockets,
   resolveOptions,
-  resolveSettings,
+  resolveQueueSockets,
   type SocketSettings,
 } from "@seaworthy/core";
 
@@ -59,7 +58,7 @@ const schema = {
   maxWaitingBytes: integer(256 * 1024 * 1024),
   maxWaitingMs: milliseconds(10_000, { min: 1 }),
   maxBodyBytes: integer(16 * 1024 * 1024),
-  maxWorkers: integer(10_000),
+  maxWorkers: integer(10_000, { max: 1_000_000 }),
   detectDepartures: flag(true),
   lingerMs: milliseconds(1000),
   frontend: nested<SocketSettings>({}),
@@ -72,16 +71,7 @@ export type ResolvedQueueOptions = {
     ParanoidPirateQueueOptions[K],
     undefined
   >;
-} & { readonly frontend: ResolvedSettings; readonly backend: ResolvedSettings };
-
-/**
- * Twice the requests that one of our clients has in flight by default. ZeroMQ hears of what a peer has read
- * only each half mark, so a ROUTER may take a peer for full when half a mark is waiting.
- */
-const FRONTEND_HIGH_WATER_MARK = 20_000;
-
-/** A request, a heartbeat, a greeting and a release may be under way to each worker. */
-const MESSAGES_PER_WORKER = 4;
+} & QueueSockets;
 
 /**
  * Checks the options of a queue and fills in the defaults.
@@ -90,18 +80,9 @@ const MESSAGES_PER_WORKER = 4;
  */
 export function resolveQueueOptions(options: ParanoidPirateQueueOptions = {}): ResolvedQueueOptions {
   const { frontend, backend, ...rest } = resolveOptions(OWNER, schema, options);
-  const { maxBodyBytes, heartbeatMs, maxWorkers } = rest;
-  const resolve = (side: "frontend" | "backend", given: SocketSettings, defaults: SocketSettings) => {
-    const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-    const settings = resolveSettings(`${OWNER}: ${side}`, { ...defaults, ...chosen });
-    return { ...settings, maxFrameBytes: frameLimit(OWNER, maxBodyBytes, settings, given, side) };
-  };
   return {
     ...rest,
-    peerHeartbeatMs: options.peerHeartbeatMs === undefined ? heartbeatMs : rest.peerHeartbeatMs,
-    frontend: resolve("frontend", frontend, { sendHighWaterMark: FRONTEND_HIGH_WATER_MARK }),
-    backend: resolve("backend", backend, {
-      maxQueued: Math.max(10_000, MESSAGES_PER_WORKER * maxWorkers),
-    }),
+    ...resolveQueueSockets(OWNER, rest, { frontend, backend }),
+    peerHeartbeatMs: options.peerHeartbeatMs === undefined ? rest.heartbeatMs : rest.peerHeartbeatMs,
   };
 }

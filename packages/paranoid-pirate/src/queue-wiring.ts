@@ -4,6 +4,7 @@ import {
   isAnonymous,
   MachineHost,
   openEnvelope,
+  type QueueOwner,
   type Scheduler,
   type SocketSettings,
   type Transport,
@@ -26,10 +27,7 @@ export interface ParanoidPirateQueueSurroundings {
   frontend: SocketSettings;
   backend: SocketSettings;
   detectDepartures: boolean;
-  /** Told of each status event. */
-  status(event: ParanoidPirateQueueEvent): void;
-  /** Called when an input has been dealt with, to see how things stand. */
-  settled?(): void;
+  owner: QueueOwner<ParanoidPirateQueueEvent>;
 }
 
 /** A queue machine with its sockets. */
@@ -46,26 +44,21 @@ export function wireQueue(
   machine: ParanoidPirateQueueMachine,
   surroundings: ParanoidPirateQueueSurroundings,
 ): WiredQueue {
-  const { transport, scheduler, addresses, detectDepartures: departures, status } = surroundings;
-
-  function feed(input: ParanoidPirateQueueInput): void {
-    host.feed(input);
-    surroundings.settled?.();
-  }
+  const { transport, scheduler, addresses, detectDepartures: departures, owner } = surroundings;
 
   const frontend: TransportSocket = transport.open(
     { ...surroundings.frontend, type: "router", departures },
     {
       message(frames) {
         const request = openEnvelope(frames);
-        if (request.type === "enveloped") feed(request);
-        else feed({ type: "malformed", worker: undefined, reason: request.reason });
+        if (request.type === "enveloped") host.feed(request);
+        else host.feed({ type: "malformed", worker: undefined, reason: request.reason });
       },
       departed(id) {
         // One with a name of its own may come back for its replies.
-        if (isAnonymous(id)) feed({ type: "client-departed", client: frameKey(id) });
+        if (isAnonymous(id)) host.feed({ type: "client-departed", client: frameKey(id) });
       },
-      refused: (_frames, reason) => feed({ type: "undeliverable", reason }),
+      refused: (_frames, reason) => host.feed({ type: "undeliverable", reason }),
     },
   );
 
@@ -77,20 +70,20 @@ export function wireQueue(
         const id = frames[0] as Uint8Array;
         const worker = frameKey(id);
         const command = decodeFromWorker(frames, addresses);
-        if (command.type === "malformed") feed({ type: "malformed", worker, reason: command.reason });
-        else feed({ type: "said", worker, id, command });
+        if (command.type === "malformed") host.feed({ type: "malformed", worker, reason: command.reason });
+        else host.feed({ type: "said", worker, id, command });
       },
-      departed: (id) => feed({ type: "worker-departed", worker: frameKey(id) }),
+      departed: (id) => host.feed({ type: "worker-departed", worker: frameKey(id) }),
       refused([id, address], reason) {
         const number = address && addresses.decode(address);
-        feed({ type: "unreachable", worker: frameKey(id as Uint8Array), reason, number });
+        host.feed({ type: "unreachable", worker: frameKey(id as Uint8Array), reason, number });
       },
     },
   );
 
   function tell(worker: Uint8Array, frames: readonly Uint8Array[], number?: number): void {
     if (backend.send([worker, ...frames])) return;
-    feed({ type: "unreachable", worker: frameKey(worker), reason: "queue-full", number });
+    host.feed({ type: "unreachable", worker: frameKey(worker), reason: "queue-full", number });
   }
 
   function perform(output: ParanoidPirateQueueOutput): void {
@@ -101,20 +94,22 @@ export function wireQueue(
       }
       case "answer":
         if (!frontend.send(encodeAddressed(output.route, output.body)))
-          feed({ type: "undeliverable", reason: "queue-full" });
+          host.feed({ type: "undeliverable", reason: "queue-full" });
         return;
       case "heartbeat":
         return tell(output.worker, encodeHeartbeat(output));
       case "release":
         return tell(output.worker, encodeLeave());
+      case "idle":
+        return owner.idle();
       case "status":
-        return status(output.event);
+        return owner.status(output.event);
     }
   }
 
   const host = new MachineHost(machine, { scheduler, perform, backlog: () => transport.backlog() });
   return {
-    feed,
+    feed: (input) => host.feed(input),
     bindFrontend: (endpoint) => frontend.bind(endpoint),
     bindBackend: (endpoint) => backend.bind(endpoint),
     async close(lingerMs) {

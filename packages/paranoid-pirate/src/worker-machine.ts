@@ -165,14 +165,13 @@ export class ParanoidPirateWorkerMachine
     this.stats.requests += 1;
     if (!session.isUp) return this.#refuse("not-ready");
     if (this.#isClosing) {
-      this.#step(session, "request");
-      session.held += 1;
-      return this.#giveBack(session);
+      this.stats.givenBack += 1;
+      return this.#passBy(session);
     }
     if (this.#bench.put(session.connection, address, body) === undefined) {
       this.#refuse("queue-full");
       // Another worker may have room.
-      if (session.held === 0) this.#say(session, { type: "ready" });
+      if (session.held === 0) this.#passBy(session);
       return;
     }
     session.held += 1;
@@ -188,6 +187,13 @@ export class ParanoidPirateWorkerMachine
   #giveBack(session: Session | undefined): void {
     this.stats.givenBack += 1;
     if (session !== undefined) this.#done(session, "dropped");
+  }
+
+  /** Gives a request back that came just now. */
+  #passBy(session: Session): void {
+    this.#step(session, "request");
+    session.held += 1;
+    this.#done(session, "dropped");
   }
 
   /** Hands the application what it has asked for. */
@@ -229,12 +235,9 @@ export class ParanoidPirateWorkerMachine
 
   #stalled(ms: number): void {
     this.#report({ type: "process-stalled", at: this.#now, ms });
-    const { heartbeatMs, liveness } = this.#options;
-    for (const session of this.#sessions.all()) {
-      session.heartbeat.stalled(this.#now);
-      // For so long a silence the queue has given us up, and we must be heard to be ready.
-      if (ms >= liveness * heartbeatMs && session.state === "ready") this.#sayReady(session);
-    }
+    // No READY, although the queue may have given us up: it would cross a request that is on its way, and
+    // free us for another. The heartbeat that is due brings us back.
+    for (const { heartbeat } of this.#sessions.all()) heartbeat.stalled(this.#now);
   }
 
   #look(session: Session): void {
@@ -314,7 +317,7 @@ export class ParanoidPirateWorkerMachine
     retry?: { from: Session["state"]; pauseMs: number },
   ): void {
     this.stats.sessionsLost += 1;
-    const how = event === "silent" ? "silent" : retry?.from === "connecting" ? "failed" : "disconnected";
+    const how = retry?.from === "connecting" ? "failed" : event === "silent" ? "silent" : "disconnected";
     this.#report({
       type: "session-lost",
       at: this.#now,
@@ -330,10 +333,10 @@ export class ParanoidPirateWorkerMachine
   }
 
   #sayReady(session: Session): void {
-    // The queue greets whoever says READY, and is to hear our interval then.
-    session.isGreeted = false;
     session.heartbeat.heard(this.#now);
     this.#say(session, { type: "ready" });
+    // A queue that had forgotten us is to hear our interval anew.
+    if (session.isGreeted) this.#sayHeartbeat(session);
   }
 
   #sayHeartbeat(session: Session): void {

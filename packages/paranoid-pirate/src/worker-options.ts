@@ -1,7 +1,9 @@
 import {
+  Backoff,
   type BackoffOptions,
   frameLimit,
   integer,
+  MAX_DURATION_MS,
   milliseconds,
   nested,
   type OptionRule,
@@ -27,7 +29,10 @@ export interface ParanoidPirateWorkerOptions {
    * 1 s to 32 s), half of it random.
    */
   reconnect?: BackoffOptions | undefined;
-  /** Sessions per queue at most: a session is a socket, and a process has about 1000. Default 500. */
+  /**
+   * Sessions with each queue, however high the concurrency: a process has about 340 of these sockets.
+   * Default 300.
+   */
   maxSessions?: number | undefined;
   /**
    * Requests that may be here, waiting or running. More than `concurrency` come only from several queues, or
@@ -49,7 +54,8 @@ const schema = {
   peerHeartbeatMs: milliseconds(1000, { min: 1 }),
   liveness: integer(3),
   reconnect: nested<BackoffOptions>({}),
-  maxSessions: integer(500),
+  // ZeroMQ has 1023 sockets in a context, and one that is watched takes three of them.
+  maxSessions: integer(300),
   maxHeld: integer(1000),
   maxBodyBytes: integer(16 * 1024 * 1024),
   lingerMs: milliseconds(1000),
@@ -76,11 +82,15 @@ export function resolveWorkerOptions(options: ParanoidPirateWorkerOptions = {}):
   const { socket: given, reconnect, ...rest } = resolveOptions(OWNER, schema, options);
   const { heartbeatMs, maxBodyBytes } = rest;
   const socket = resolveSettings(`${OWNER}: socket`, given);
-  const { initialMs = heartbeatMs, maxMs = MAX_PAUSE_INTERVALS * heartbeatMs } = reconnect;
+  const longestMs = Math.min(MAX_PAUSE_INTERVALS * heartbeatMs, MAX_DURATION_MS);
+  const { initialMs = heartbeatMs, maxMs = longestMs } = reconnect;
+  const pauses = { ...reconnect, initialMs, maxMs };
+  // Each session has a backoff of its own; what is wrong with all of them is to be said now.
+  new Backoff(pauses, () => 0, `${OWNER}: reconnect`);
   return {
     ...rest,
     peerHeartbeatMs: options.peerHeartbeatMs === undefined ? heartbeatMs : rest.peerHeartbeatMs,
-    reconnect: { ...reconnect, initialMs, maxMs },
+    reconnect: pauses,
     socket: { ...socket, maxFrameBytes: frameLimit(OWNER, maxBodyBytes, socket, given) },
   };
 }

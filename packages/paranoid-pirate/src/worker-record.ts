@@ -1,4 +1,4 @@
-import { type DeadlineEntry, type DeskRequest, frameKey, frameText, Heartbeat, Link } from "@seaworthy/core";
+import { type DeadlineEntry, type DeskRequest, frameKey, Heartbeat, Link } from "@seaworthy/core";
 import type { ResolvedQueueOptions } from "./queue-options.js";
 import { isOurWorker } from "./wire.js";
 import { type WorkerState, workerLife } from "./worker-life.js";
@@ -39,10 +39,4 @@ export class WorkerRecord {
   get deadline(): number {
     return Math.min(this.heartbeat.sendAt, this.silentAt);
   }
-}
-
-/** A routing id for people: as it is if it is printable ASCII, or in hexadecimal. */
-export function readableId(id: Uint8Array): string {
-  if (id.every((byte) => byte > 0x20 && byte < 0x7f)) return frameText(id);
-  return Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -7,6 +7,7 @@
 export { type DriverStats, SocketDriver } from "./driver.js";
 export { Inbox, type ServeOptions } from "./inbox.js";
 export { type Answers, failureText, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
+export { type QueueEngine, QueueRole } from "./queue-role.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
 export { ZmqTransport } from "./transport.js";
 export { waitAtMost } from "./wait.js";

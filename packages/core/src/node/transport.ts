@@ -49,7 +49,9 @@ const FAREWELL_BYTES = 16;
 
 function watched(handlers: SocketHandlers, farewell: Buffer): SocketHandlers {
   return {
-    ...handlers,
+    // Not copied by a spread, which misses the methods of a class.
+    connection: (event) => handlers.connection?.(event),
+    refused: (frames, reason) => handlers.refused?.(frames, reason),
     message(frames) {
       const [id, said] = frames as [Uint8Array, Uint8Array];
       if (frames.length === 2 && framesEqual(said, farewell)) handlers.departed?.(id);

@@ -138,8 +138,8 @@ export abstract class WorkerRole<E extends StatusEvent>
     const abort = new AbortController();
     this.#tickets.set(ticket, { abort });
     const finish = (call: WorkerCall): void => {
-      this.#tickets.delete(ticket);
-      this.#engine.feed(call);
+      // Once the worker is closed there is nobody left to tell.
+      if (this.#tickets.delete(ticket)) this.#engine.feed(call);
     };
     return new WorkerRequest(body, abort.signal, {
       reply: (reply) => {
