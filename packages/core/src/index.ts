@@ -65,6 +65,9 @@ export {
   resolveOptions,
 } from "./options.js";
 export {
+  type Frontend,
+  type FrontendInput,
+  openFrontend,
   type QueueBounds,
   type QueueOwner,
   type QueueSockets,

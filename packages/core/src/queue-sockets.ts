@@ -1,7 +1,16 @@
 import { frameLimit } from "./frame-limit.js";
+import {
+  DELIMITER,
+  type Enveloped,
+  type Frames,
+  frameKey,
+  isAnonymous,
+  type Malformed,
+  openEnvelope,
+} from "./frames.js";
 import { type ResolvedSettings, resolveSettings } from "./socket-settings.js";
 import type { StatusEvent } from "./status.js";
-import type { SocketSettings } from "./transport.js";
+import type { RefusalReason, SocketSettings, Transport } from "./transport.js";
 
 /** Whom a queue's sockets and machine tell what happens. */
 export interface QueueOwner<E extends StatusEvent> {
@@ -56,5 +65,49 @@ export function resolveQueueSockets(
       maxQueued: Math.max(backend.maxQueued, QUEUED_PER_WORKER * maxWorkers),
       maxFrameBytes: limit(backend, "backend"),
     },
+  };
+}
+
+/** What the clients' side of a queue tells its machine. */
+export type FrontendInput =
+  | Enveloped
+  | Malformed
+  /** The connection of a client is gone, and it cannot come back for its replies. */
+  | { readonly type: "client-departed"; readonly client: string }
+  /** A reply did not leave. */
+  | { readonly type: "undeliverable"; readonly reason: RefusalReason | "queue-full" };
+
+/** The socket that a queue has for its clients. */
+export interface Frontend {
+  bind(endpoint: string): string;
+  /** Sends a reply the way that its request came. */
+  answer(route: Frames, body: Frames): void;
+  close(lingerMs: number): Promise<void>;
+}
+
+/** Opens the socket that a queue has for its clients. */
+export function openFrontend(
+  transport: Transport,
+  settings: SocketSettings,
+  departures: boolean,
+  feed: (input: FrontendInput) => void,
+): Frontend {
+  const socket = transport.open(
+    { ...settings, type: "router", departures },
+    {
+      message: (frames) => feed(openEnvelope(frames)),
+      departed(id) {
+        // One with a routing id of its own may come back for its replies.
+        if (isAnonymous(id)) feed({ type: "client-departed", client: frameKey(id) });
+      },
+      refused: (_frames, reason) => feed({ type: "undeliverable", reason }),
+    },
+  );
+  return {
+    bind: (endpoint) => socket.bind(endpoint),
+    answer(route, body) {
+      if (!socket.send([...route, DELIMITER, ...body])) feed({ type: "undeliverable", reason: "queue-full" });
+    },
+    close: (lingerMs) => socket.close(lingerMs),
   };
 }

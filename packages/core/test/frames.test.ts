@@ -8,9 +8,12 @@ import {
   frameKey,
   framesEqual,
   frameText,
+  isAnonymous,
   keyFrame,
   MAX_ENVELOPE_FRAMES,
   malformed,
+  openEnvelope,
+  readableId,
   readUint64,
   textFrame,
   writeUint64,
@@ -19,6 +22,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 const bytes = fc.uint8Array({ maxLength: 1000 });
+/** Any text that UTF-8 can say: code points without the surrogates, which are none alone. */
+const codePoint = fc.oneof(fc.nat(0xd7ff), fc.integer({ min: 0xe000, max: 0x10ffff }));
+const anyText = fc.array(codePoint).map((points) => String.fromCodePoint(...points));
 const asBody = (value: unknown): Body => value as Body;
 
 describe("frames as keys", () => {
@@ -51,7 +57,7 @@ describe("frames as keys", () => {
 describe("frames as text", () => {
   it("come back character for character", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(anyText, (text) => {
         expect(frameText(textFrame(text))).toBe(text);
       }),
     );
@@ -180,5 +186,74 @@ describe("64-bit numbers in frames", () => {
 describe("malformed", () => {
   it("is a value that says why", () => {
     expect(malformed("too short")).toEqual({ type: "malformed", reason: "too short" });
+  });
+});
+
+describe("openEnvelope", () => {
+  const frame = (text: string): Uint8Array => textFrame(text);
+
+  it("splits a message at its first empty frame behind the routing id", () => {
+    const [id, hop, body, empty] = [frame("id"), frame("hop"), frame("body"), DELIMITER];
+    expect(openEnvelope([id, empty, body])).toEqual({ type: "enveloped", route: [id], body: [body] });
+    expect(openEnvelope([id, hop, empty, body, empty])).toEqual({
+      type: "enveloped",
+      route: [id, hop],
+      body: [body, empty],
+    });
+    expect(openEnvelope([id, empty, empty])).toEqual({ type: "enveloped", route: [id], body: [empty] });
+    expect(openEnvelope([empty, empty, body])).toMatchObject({ route: [empty] });
+  });
+
+  it.each<[string, string[]]>([
+    ["nothing", []],
+    ["a routing id alone", ["id"]],
+    ["no empty frame", ["id", "body"]],
+    ["an envelope that is too long", ["id", ...Array<string>(MAX_ENVELOPE_FRAMES + 1).fill("hop"), "", "x"]],
+  ])("%s has no envelope", (_, texts) => {
+    expect(openEnvelope(texts.map(frame))).toEqual(
+      malformed("request without an empty frame after its envelope"),
+    );
+  });
+
+  it("believes the longest envelope that is allowed", () => {
+    const hops = Array<string>(MAX_ENVELOPE_FRAMES).fill("hop");
+    const opened = openEnvelope(["id", ...hops, "", "x"].map(frame));
+    expect(opened).toMatchObject({ type: "enveloped", body: [frame("x")] });
+  });
+
+  it("says that a body is missing", () => {
+    expect(openEnvelope(["id", ""].map(frame))).toEqual(malformed("request without a body"));
+    expect(openEnvelope(["id", "hop", ""].map(frame))).toEqual(malformed("request without a body"));
+  });
+
+  it("loses no frame and changes none, whatever comes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 2 }), { maxLength: 40 }), (frames) => {
+        const opened = openEnvelope(frames);
+        if (opened.type === "malformed") return;
+        const { route, body } = opened;
+        expect([...route, frames[route.length], ...body]).toEqual(frames);
+        expect(frames[route.length]).toHaveLength(0);
+        expect(Math.min(route.length, body.length)).toBeGreaterThan(0);
+        expect(route.slice(1).every(({ length }) => length > 0)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("isAnonymous", () => {
+  it("tells ids that a ROUTER made up from those that peers chose", () => {
+    expect(isAnonymous(Uint8Array.of(0, 1, 2, 3, 4))).toBe(true);
+    expect([isAnonymous(textFrame("x")), isAnonymous(DELIMITER)]).toEqual([false, false]);
+  });
+});
+
+describe("readableId", () => {
+  it("shows printable ASCII as it is, and anything else in hexadecimal", () => {
+    expect(readableId(textFrame("worker-1~!"))).toBe("worker-1~!");
+    expect(readableId(Uint8Array.of(0, 1, 0xab))).toBe("0001ab");
+    for (const odd of [" ", "a b", "\x7f", "é"]) {
+      expect(readableId(textFrame(odd))).toBe(Buffer.from(odd).toString("hex"));
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { networkInterfaces } from "node:os";
-import { type CurveOptions, resolveSettings, type SocketSettings } from "@seaworthy/core";
+import { type CurveOptions, resolveSettings, type SocketSettings, type SocketSpec } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { curveKeyPair } from "zeromq";
 import { bytes, open, openPair } from "./support/sockets.js";
@@ -39,6 +39,16 @@ describe("socket settings", () => {
     expect(() => resolve({ [name]: value })).toThrow(new RegExp(`^Role: option "${name}" .*, got ${value}$`));
     expect(() => resolve({ [name]: "7" })).toThrow(TypeError);
     expect(() => resolve({ [name]: "7" })).toThrow(`Role: option "${name}" must be`);
+  });
+
+  it.each([
+    ["departures", "yes", "true or false"],
+    ["handover", 1, "true or false"],
+    ["routingId", Buffer.from("id"), "a string"],
+    ["type", "pair", "one of"],
+  ])("%s: of a wrong kind is refused by name", (name, value, expected) => {
+    const spec = { type: "router", [name]: value } as unknown as SocketSpec;
+    expect(() => open(spec)).toThrow(`Test: option "${name}" must be ${expected}`);
   });
 
   it("are checked by the transport in the name of its owner", () => {

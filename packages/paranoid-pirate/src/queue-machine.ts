@@ -32,7 +32,7 @@ const NO_PARTICULARS: Particulars = {};
 
 /**
  * The protocol of a Paranoid Pirate queue (6/PPP): gives requests to the worker that has been ready for
- * longest, knows what each works on, and gives the request of a dead one to another.
+ * longest, those that are late with their heartbeats last, knows what each works on, and gives the request of a dead one to another.
  */
 export class ParanoidPirateQueueMachine
   implements Machine<ParanoidPirateQueueInput, ParanoidPirateQueueOutput>
@@ -84,7 +84,7 @@ export class ParanoidPirateQueueMachine
 
   /** Workers that wait for a request. */
   get ready(): number {
-    return this.#workers.ready.length;
+    return this.#workers.ready;
   }
 
   get deadline(): number | undefined {
@@ -111,7 +111,7 @@ export class ParanoidPirateQueueMachine
       case "said":
         return this.#said(input.worker, input.id, input.command);
       case "malformed":
-        return this.#malformed(input.worker, input.reason);
+        return this.#malformed("worker" in input ? input.worker : undefined, input.reason);
       case "unreachable":
         return this.#unreachable(input);
       case "worker-departed":
@@ -154,15 +154,14 @@ export class ParanoidPirateQueueMachine
   #requested(envelope: Enveloped): void {
     const request = this.#desk.admit(envelope, this.#now);
     if (request === undefined) return;
-    const { first } = this.#workers.ready;
-    if (first === undefined) this.#desk.wait(request, this.#now);
-    else this.#step(first, "given-request", { request });
+    const { next } = this.#workers;
+    if (next === undefined) this.#desk.wait(request, this.#now);
+    else this.#step(next, "given-request", { request });
   }
 
   /** Gives what waits to those that are ready. */
   #serve(): void {
-    const { ready } = this.#workers;
-    for (let worker = ready.first; worker !== undefined; worker = ready.first) {
+    for (let worker = this.#workers.next; worker !== undefined; worker = this.#workers.next) {
       const request = this.#desk.next();
       if (request === undefined) return;
       this.#step(worker, "given-request", { request });
@@ -173,6 +172,7 @@ export class ParanoidPirateQueueMachine
     const worker = this.#workers.find(key);
     if (worker === undefined) return this.#strangerSaid(id, command);
     worker.heartbeat.heard(this.#now);
+    this.#workers.trust(worker);
     switch (command.type) {
       case "reply":
         if (worker.request === undefined || command.number !== worker.request.number) {
@@ -241,6 +241,7 @@ export class ParanoidPirateQueueMachine
   #look(worker: WorkerRecord): void {
     if (this.#now >= worker.silentAt) this.#step(worker, "silent", { reason: "silent" });
     if (worker.state === "gone") return;
+    this.#workers.doubt(worker, this.#now);
     if (worker.heartbeat.isDue(this.#now)) this.#sendHeartbeat(worker);
     this.#workers.watch(worker);
   }
@@ -332,7 +333,7 @@ export class ParanoidPirateQueueMachine
   }
 
   #enlist(worker: WorkerRecord): void {
-    this.#workers.ready.append(worker.place);
+    this.#workers.enlist(worker);
     this.#serve();
   }
 

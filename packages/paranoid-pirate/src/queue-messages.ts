@@ -1,7 +1,8 @@
 import type {
   DeskRequest,
-  Enveloped,
   Frames,
+  FrontendInput,
+  Malformed,
   MessageDropped,
   RefusalReason,
   RequestDropped,
@@ -11,9 +12,7 @@ import type { WorkerCommand } from "./wire.js";
 
 /** What can happen to a queue. `worker` is the key of a routing id. */
 export type ParanoidPirateQueueInput =
-  | Enveloped
-  /** A client's connection is gone. */
-  | { readonly type: "client-departed"; readonly client: string }
+  | FrontendInput
   | {
       readonly type: "said";
       readonly worker: string;
@@ -29,9 +28,8 @@ export type ParanoidPirateQueueInput =
       readonly reason: RefusalReason | "queue-full";
       readonly number: number | undefined;
     }
-  /** A message that is none; `worker` if it came from one. */
-  | { readonly type: "malformed"; readonly worker: string | undefined; readonly reason: string }
-  | { readonly type: "undeliverable"; readonly reason: RefusalReason | "queue-full" }
+  /** What a worker sent is no message. */
+  | (Malformed & { readonly worker: string })
   /** No more requests are to be taken. */
   | { readonly type: "close" };
 
@@ -49,8 +47,8 @@ export type GoneReason =
 export type ParanoidPirateQueueEvent =
   | (StatusEvent & {
       /**
-       * `worker-expired`: silent for its liveness, what it had is given to another; `worker-returned`: heard
-       * again after that; `worker-left`: it took its leave.
+       * `worker-expired`: silent for its liveness, what it had is given to another; `worker-returned`: free
+       * for requests again after that; `worker-left`: it took its leave.
        */
       readonly type: "worker-joined" | "worker-expired" | "worker-returned" | "worker-left";
       readonly worker: string;

@@ -1,9 +1,8 @@
 import {
   type Addresses,
   frameKey,
-  isAnonymous,
   MachineHost,
-  openEnvelope,
+  openFrontend,
   type QueueOwner,
   type Scheduler,
   type SocketSettings,
@@ -46,22 +45,7 @@ export function wireQueue(
 ): WiredQueue {
   const { transport, scheduler, addresses, detectDepartures: departures, owner } = surroundings;
 
-  const frontend: TransportSocket = transport.open(
-    { ...surroundings.frontend, type: "router", departures },
-    {
-      message(frames) {
-        const request = openEnvelope(frames);
-        if (request.type === "enveloped") host.feed(request);
-        else host.feed({ type: "malformed", worker: undefined, reason: request.reason });
-      },
-      departed(id) {
-        // One with a name of its own may come back for its replies.
-        if (isAnonymous(id)) host.feed({ type: "client-departed", client: frameKey(id) });
-      },
-      refused: (_frames, reason) => host.feed({ type: "undeliverable", reason }),
-    },
-  );
-
+  const frontend = openFrontend(transport, surroundings.frontend, departures, (input) => host.feed(input));
   const backend: TransportSocket = transport.open(
     // A worker that comes back under the same routing id is to be heard, not the connection it has lost.
     { ...surroundings.backend, type: "router", departures, handover: true },
@@ -70,7 +54,7 @@ export function wireQueue(
         const id = frames[0] as Uint8Array;
         const worker = frameKey(id);
         const command = decodeFromWorker(frames, addresses);
-        if (command.type === "malformed") host.feed({ type: "malformed", worker, reason: command.reason });
+        if (command.type === "malformed") host.feed({ ...command, worker });
         else host.feed({ type: "said", worker, id, command });
       },
       departed: (id) => host.feed({ type: "worker-departed", worker: frameKey(id) }),
@@ -93,9 +77,7 @@ export function wireQueue(
         return tell(output.worker, encodeAddressed([addresses.encode(number)], body), number);
       }
       case "answer":
-        if (!frontend.send(encodeAddressed(output.route, output.body)))
-          host.feed({ type: "undeliverable", reason: "queue-full" });
-        return;
+        return frontend.answer(output.route, output.body);
       case "heartbeat":
         return tell(output.worker, encodeHeartbeat(output));
       case "release":

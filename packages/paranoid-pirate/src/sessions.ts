@@ -1,4 +1,4 @@
-import { DeadlineQueue, type Random } from "@seaworthy/core";
+import { type DeadlineEntry, DeadlineQueue, type Random } from "@seaworthy/core";
 import { Session } from "./session.js";
 import type { ResolvedWorkerOptions } from "./worker-options.js";
 
@@ -67,10 +67,10 @@ export class Sessions {
     this.#byConnection.set(session.connection, session);
   }
 
-  /** Forgets a session; false if it was forgotten before. */
-  remove(session: Session): boolean {
-    if (session.timer !== undefined) this.#timers.cancel(session.timer);
-    return this.#byConnection.delete(session.connection);
+  /** Forgets a session, which has been watched. */
+  remove(session: Session): void {
+    this.#timers.cancel(session.timer as DeadlineEntry<Session>);
+    this.#byConnection.delete(session.connection);
   }
 
   /** A session that wants attention, or `undefined`; {@link watch} it again. */

@@ -126,7 +126,11 @@ export class ParanoidPirateWorkerMachine
     this.#isClosing = true;
     if (this.#sessions.size === 0) return void this.#outputs.push({ type: "closed" });
     for (const session of this.#sessions.all()) this.#step(session, "leave");
-    for (const item of this.#bench.close()) this.#giveBack(this.#sessions.find(item.session));
+    for (const { session } of this.#bench.close()) {
+      this.stats.givenBack += 1;
+      // It is there as long as it holds a request.
+      this.#done(this.#sessions.find(session) as Session, "dropped");
+    }
   }
 
   #connectionChanged(input: ParanoidPirateWorkerInput & { type: "up" | "lost" }): void {
@@ -181,12 +185,6 @@ export class ParanoidPirateWorkerMachine
   #refuse(reason: "not-ready" | "queue-full"): void {
     this.stats.refused += 1;
     this.#report({ type: "request-refused", at: this.#now, reason });
-  }
-
-  /** A request that nobody began to work on. */
-  #giveBack(session: Session | undefined): void {
-    this.stats.givenBack += 1;
-    if (session !== undefined) this.#done(session, "dropped");
   }
 
   /** Gives a request back that came just now. */
@@ -288,7 +286,7 @@ export class ParanoidPirateWorkerMachine
     if (session.state === "leaving" && !session.isGreeted) return this.#step(session, "released");
     if (session.state === "orphaned" && session.held === 0) return this.#step(session, "dropped");
     if (session.state !== "closed") return this.#sessions.watch(session);
-    if (!this.#sessions.remove(session)) return;
+    this.#sessions.remove(session);
     this.#report({ type: "session-closed", at: this.#now, endpoint: session.endpoint });
     if (this.#isClosing && this.#sessions.size === 0) this.#outputs.push({ type: "closed" });
   }

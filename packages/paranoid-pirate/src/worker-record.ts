@@ -14,6 +14,8 @@ export class WorkerRecord {
   readonly place: Link<WorkerRecord> = new Link(this as WorkerRecord);
   /** When to look at its heartbeat; set when it is entered in the books. */
   timer: DeadlineEntry<WorkerRecord> | undefined;
+  /** Its heartbeat was late when it was last looked at. */
+  isLate = false;
   state: WorkerState = workerLife.initial;
   /** What it was given and has not replied to. */
   request: DeskRequest | undefined;
@@ -28,11 +30,15 @@ export class WorkerRecord {
     this.heartbeat = new Heartbeat({ intervalMs, peerIntervalMs, liveness }, now);
   }
 
+  /** It has been silent for its liveness, and is not in service. */
+  get isPresumedDead(): boolean {
+    return this.state === "missing" || this.state === "lost";
+  }
+
   /** When its silence means something: that it is dead, or then that it is not worth waiting for. */
   get silentAt(): number {
     const { expiresAt, peerIntervalMs, liveness } = this.heartbeat;
-    const isPresumedDead = this.state === "missing" || this.state === "lost";
-    return isPresumedDead ? expiresAt + liveness * peerIntervalMs : expiresAt;
+    return this.isPresumedDead ? expiresAt + liveness * peerIntervalMs : expiresAt;
   }
 
   /** When it wants attention. */

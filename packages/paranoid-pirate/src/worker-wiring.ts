@@ -103,9 +103,9 @@ export function wireWorker(
   const host = new MachineHost(machine, { scheduler, perform, backlog: () => transport.backlog() });
   return {
     feed: (input) => host.feed(input),
-    async close() {
+    close() {
       host.stop();
-      await sockets.close();
+      return sockets.close();
     },
   };
 }

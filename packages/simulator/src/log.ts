@@ -28,6 +28,7 @@ const verbs = [
   "fault",
   "phase",
   "says",
+  "sees depart",
 ] as const;
 
 /** What happened. */

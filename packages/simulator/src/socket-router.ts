@@ -8,10 +8,14 @@ export class SimulatedRouter extends SimulatedSocket {
   readonly #peers = new Map<string, Pipe>();
   #nextId = this.network.freshId();
 
+  protected override get isToldOfDepartures(): boolean {
+    return this.settings.departures;
+  }
+
   protected override route(frames: Frames): void {
     const [routingId, ...rest] = frames;
     const pipe = routingId === undefined ? undefined : this.#peers.get(frameKey(routingId));
-    if (pipe === undefined) this.refuse(frames, "peer-unknown");
+    if (pipe === undefined || pipe.isGone) this.refuse(frames, "peer-unknown");
     else if (this.hasSendRoom(pipe)) this.write(pipe, rest);
     else this.refuse(frames, "peer-full");
   }
@@ -23,20 +27,29 @@ export class SimulatedRouter extends SimulatedSocket {
   protected override connected(end: End, pipe: Pipe): void {
     // A pipe that lives on across a reconnect keeps the name that it has.
     if (pipe.routingId !== undefined) return;
-    pipe.routingId = end.peer.socket?.routingId ?? this.#freshRoutingId();
-    pipe.routingKey = frameKey(pipe.routingId);
+    this.#name(pipe, end.peer.socket?.routingId ?? this.#freshRoutingId());
     const rival = this.#peers.get(pipe.routingKey);
     if (rival === undefined || this.settings.handover) this.#peers.set(pipe.routingKey, pipe);
-    const loser = this.settings.handover ? rival : pipe;
-    if (rival === undefined || loser === undefined) return;
+    if (rival === undefined) return;
     // libzmq does not close the connection: its peer goes on sending, and nobody listens.
-    this.ignore(loser);
-    this.dropped("routing id in use, peer ignored", 1);
+    if (!this.settings.handover) this.#ignoreRival(pipe);
+    else if (!rival.isGone) this.#ignoreRival(rival);
+    // What has come over a connection that is gone is still read, but under a name that nobody knows.
+    else this.#name(rival, this.#freshRoutingId());
   }
 
-  protected override removePipe(pipe: Pipe): void {
-    super.removePipe(pipe);
+  protected override finished(pipe: Pipe): void {
     if (this.#peers.get(pipe.routingKey) === pipe) this.#peers.delete(pipe.routingKey);
+  }
+
+  #name(pipe: Pipe, routingId: Uint8Array): void {
+    pipe.routingId = routingId;
+    pipe.routingKey = frameKey(routingId);
+  }
+
+  #ignoreRival(pipe: Pipe): void {
+    this.ignore(pipe);
+    this.dropped("routing id in use, peer ignored", 1);
   }
 
   /** As libzmq makes them: a zero byte, which no peer may begin its own id with, and a counter. */

@@ -1,7 +1,6 @@
 import {
   BindError,
   type ConnectionEvent,
-  Fifo,
   type Frames,
   framesEqual,
   type ResolvedSpec,
@@ -14,8 +13,9 @@ import { Link } from "./link.js";
 import type { Network } from "./network.js";
 import type { SimulatedNode } from "./node.js";
 import { Notices } from "./notices.js";
-import { Pipe } from "./pipe.js";
+import { FAREWELL, Pipe } from "./pipe.js";
 import type { NodeProcess } from "./process.js";
+import { Reader } from "./reader.js";
 
 /** What all simulated sockets have in common: pipes, connections, fair-queued reading, closing. */
 export abstract class SimulatedSocket implements TransportSocket {
@@ -28,11 +28,10 @@ export abstract class SimulatedSocket implements TransportSocket {
   protected readonly pipes: Pipe[] = [];
   protected readonly network: Network;
   readonly #handlers: SocketHandlers;
-  readonly #readable = new Fifo<Pipe>();
+  readonly #reader: Reader;
   readonly #links = new Map<string, Link>();
   readonly #addresses: string[] = [];
   readonly #notices: Notices;
-  #isReading = false;
   #sentInTurn = 0;
   #turn = -1;
   #isClosing = false;
@@ -53,6 +52,7 @@ export abstract class SimulatedSocket implements TransportSocket {
     this.settings = spec;
     this.#handlers = handlers;
     this.routingId = spec.routingId === undefined ? undefined : textFrame(spec.routingId);
+    this.#reader = new Reader(process, (pipe, frames) => this.#handOver(pipe, frames));
     this.#notices = new Notices(network, process, (event) => this.#tell(event));
     process.sockets.add(this);
   }
@@ -78,7 +78,7 @@ export abstract class SimulatedSocket implements TransportSocket {
     this.#links.delete(endpoint);
     const pipe = link.currentPipe;
     link.stop();
-    if (pipe !== undefined) this.removePipe(pipe);
+    if (pipe !== undefined) this.#endPipe(pipe);
   }
 
   subscribe(_prefix: Uint8Array): void {}
@@ -109,7 +109,7 @@ export abstract class SimulatedSocket implements TransportSocket {
       this.#resolveClosed = resolve;
     });
     this.#isClosing = true;
-    this.#forgetReceived();
+    this.#reader.clear();
     for (const address of this.#addresses) this.network.unlisten(this.node, address);
     const { loop } = this.network;
     if (lingerMs > 0 && this.#hasUnsent())
@@ -138,12 +138,7 @@ export abstract class SimulatedSocket implements TransportSocket {
       pipe.end?.abort("message too large");
       return;
     }
-    pipe.in.push(frames);
-    this.process.unread += 1;
-    if (pipe.in.length === 1) this.#readable.push(pipe);
-    if (this.#isReading) return;
-    this.#isReading = true;
-    this.process.dispatch(this.#read);
+    this.#reader.arrived(pipe, frames);
   }
 
   /** A peer has subscribed. */
@@ -163,9 +158,11 @@ export abstract class SimulatedSocket implements TransportSocket {
   /** A connection is gone, or an attempt to have one has failed. */
   detach(end: End, pipe: Pipe | undefined, wasUp: boolean, reason: string): void {
     const { link } = end;
-    if (pipe !== undefined && link?.pipe === undefined) this.removePipe(pipe);
-    // An `immediate` socket loses what it has not read, too.
-    if (pipe !== undefined && link !== undefined && link.pipe === undefined) this.#forgetUnread(pipe);
+    if (pipe !== undefined && link?.pipe === undefined) {
+      // An `immediate` socket loses what it has not read, too.
+      if (link !== undefined) this.#forgetUnread(pipe);
+      this.#endPipe(pipe, link === undefined);
+    }
     if (wasUp) this.#notices.add({ type: "down", endpoint: end.endpoint }, pipe);
     if (link === undefined) return;
     if (wasUp) link.retry();
@@ -180,6 +177,11 @@ export abstract class SimulatedSocket implements TransportSocket {
   roomMade(): void {
     if (this.waiting > 0) this.pump();
     if (this.#isClosing && !this.#hasUnsent()) this.#finish();
+  }
+
+  /** True if the owner wants to know which of the connections that it accepted are gone. */
+  protected get isToldOfDepartures(): boolean {
+    return false;
   }
 
   /** Messages that wait in front of all pipes. */
@@ -201,12 +203,8 @@ export abstract class SimulatedSocket implements TransportSocket {
     this.pump();
   }
 
-  protected removePipe(pipe: Pipe): void {
-    const index = this.pipes.indexOf(pipe);
-    if (index !== -1) this.pipes.splice(index, 1);
-    if (pipe.out.length > 0) this.dropped("connection gone", pipe.out.length);
-    pipe.out.clear();
-  }
+  /** The last of a pipe has been handed over. */
+  protected finished(_pipe: Pipe): void {}
 
   /** What a socket type does when a connection is up, before anything flows. */
   protected connected(_end: End, _pipe: Pipe): void {}
@@ -246,24 +244,32 @@ export abstract class SimulatedSocket implements TransportSocket {
     });
   }
 
-  readonly #read = (): void => {
-    this.#isReading = false;
-    let pipe = this.#readable.shift();
-    while (pipe?.in.length === 0) pipe = this.#readable.shift();
-    const frames = pipe?.in.shift();
-    if (pipe === undefined || frames === undefined) return;
-    this.process.unread -= 1;
-    if (pipe.in.length > 0) this.#readable.push(pipe);
-    if (this.#readable.length > 0) {
-      this.#isReading = true;
-      this.process.post(this.#read);
-    }
+  #handOver(pipe: Pipe, frames: Frames): void {
+    if (pipe.isGone && pipe.in.length === 0) this.finished(pipe);
     if (pipe.end?.inbound.hasUnread === true) pipe.end.inbound.pull();
+    const { loop, log } = this.network;
     const message = this.received(pipe, frames);
-    this.network.log.record(this.network.loop.now, "gets", this.node, undefined, message);
-    this.#handlers.message(message);
+    if (frames === FAREWELL) {
+      log.record(loop.now, "sees depart", this.node, undefined, message);
+      this.#handlers.departed?.(message[0] as Uint8Array);
+    } else {
+      log.record(loop.now, "gets", this.node, undefined, message);
+      this.#handlers.message(message);
+    }
     this.#notices.pipeRead();
-  };
+  }
+
+  /** Nothing comes or goes on a pipe any more; what has come is still handed over. */
+  #endPipe(pipe: Pipe, wasAccepted = false): void {
+    const index = this.pipes.indexOf(pipe);
+    if (index !== -1) this.pipes.splice(index, 1);
+    if (pipe.out.length > 0) this.dropped("connection gone", pipe.out.length);
+    pipe.out.clear();
+    pipe.isGone = true;
+    const isTold = wasAccepted && !pipe.isIgnored && this.isToldOfDepartures && !this.#isClosing;
+    if (isTold) this.#reader.arrived(pipe, FAREWELL);
+    else if (pipe.in.length === 0) this.finished(pipe);
+  }
 
   #tell(event: ConnectionEvent): void {
     if (this.#isClosing) return;
@@ -275,20 +281,12 @@ export abstract class SimulatedSocket implements TransportSocket {
   }
 
   #forgetUnread(pipe: Pipe): void {
-    if (pipe.in.length > 0) this.dropped("unread", pipe.in.length);
-    this.process.unread -= pipe.in.length;
-    pipe.in.clear();
+    const count = this.#reader.forget(pipe);
+    if (count > 0) this.dropped("unread", count);
   }
 
   #hasUnsent(): boolean {
     return this.waiting > 0 || this.pipes.some((pipe) => pipe.out.length > 0);
-  }
-
-  #forgetReceived(): void {
-    for (let pipe = this.#readable.shift(); pipe !== undefined; pipe = this.#readable.shift()) {
-      this.process.unread -= pipe.in.length;
-      pipe.in.clear();
-    }
   }
 
   #finish(): void {

@@ -21,6 +21,8 @@ export interface Recorder {
   lastId: Uint8Array | undefined;
   readonly events: string[];
   readonly refusals: RefusalReason[];
+  /** ROUTER with `departures`: who departed. */
+  readonly departedIds: Uint8Array[];
   sendText(...texts: string[]): boolean;
 }
 
@@ -29,6 +31,7 @@ export function record(
   { transport, now }: NodeContext,
   spec: SocketSpec,
   onMessage?: (frames: Frames) => void,
+  onDeparture?: (routingId: Uint8Array) => void,
 ): Recorder {
   const recorder: Recorder = {
     messages: [],
@@ -36,6 +39,7 @@ export function record(
     lastId: undefined,
     events: [],
     refusals: [],
+    departedIds: [],
     sendText: (...texts) => recorder.socket.send(texts.map(textFrame)),
     socket: transport.open(spec, {
       message(frames) {
@@ -48,6 +52,10 @@ export function record(
         recorder.events.push(`${now()} ${type}${reason === undefined ? "" : ` ${reason}`}`);
       },
       refused: (_frames, reason) => recorder.refusals.push(reason),
+      departed(routingId) {
+        recorder.departedIds.push(routingId);
+        onDeparture?.(routingId);
+      },
     }),
   };
   return recorder;

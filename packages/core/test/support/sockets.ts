@@ -1,6 +1,13 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { ConnectionEvent, Frames, RefusalReason, SocketSpec, TransportSocket } from "@seaworthy/core";
+import type {
+  ConnectionEvent,
+  Frames,
+  RefusalReason,
+  SocketHandlers,
+  SocketSpec,
+  TransportSocket,
+} from "@seaworthy/core";
 import { ZmqTransport } from "@seaworthy/core/node";
 import { afterEach } from "vitest";
 
@@ -9,6 +16,7 @@ class Recorder {
   readonly messages: Uint8Array[][] = [];
   readonly connections: ConnectionEvent[] = [];
   readonly refusals: { frames: Frames; reason: RefusalReason }[] = [];
+  readonly departures: Uint8Array[] = [];
   /** Called for each message after it was recorded. */
   onMessage: (frames: Uint8Array[]) => void = () => {};
   #waiting: { condition: () => boolean; resolve: () => void }[] = [];
@@ -21,6 +29,11 @@ class Recorder {
 
   connection = (event: ConnectionEvent): void => {
     this.connections.push(event);
+    this.#look();
+  };
+
+  departed = (routingId: Uint8Array): void => {
+    this.departures.push(routingId);
     this.#look();
   };
 
@@ -70,10 +83,15 @@ afterEach(async () => {
 /** Opens a socket with a transport of its own; closed after the test. */
 export function open(spec: SocketSpec): Opened {
   const seen = new Recorder();
+  return { seen, ...openWith(spec, seen) };
+}
+
+/** The same with handlers of the test's own. */
+export function openWith(spec: SocketSpec, handlers: SocketHandlers): Omit<Opened, "seen"> {
   const transport = new ZmqTransport("Test");
-  const socket = transport.open(spec, seen);
+  const socket = transport.open(spec, handlers);
   opened.add(socket);
-  return { socket, seen, transport };
+  return { socket, transport };
 }
 
 /** A ROUTER bound to a free port and a DEALER connected to it, both up. */

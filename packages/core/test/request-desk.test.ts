@@ -1,0 +1,169 @@
+import {
+  type DeskRequest,
+  frameKey,
+  keyFrame,
+  RequestDesk,
+  type RequestDeskLimits,
+  type RequestDropped,
+  textFrame,
+} from "@seaworthy/core";
+import { describe, expect, it } from "vitest";
+
+interface Setup {
+  desk: RequestDesk;
+  events: RequestDropped[];
+  /** A request of a client, with a body of so many bytes; `undefined` if it is dropped at once. */
+  admit(client: string, bytes?: number, now?: number): DeskRequest | undefined;
+  /** A request that waits, if there is room. */
+  wait(client: string, bytes?: number, now?: number): DeskRequest;
+}
+
+function setup(limits: Partial<RequestDeskLimits> = {}): Setup {
+  const events: RequestDropped[] = [];
+  const desk = new RequestDesk(
+    { maxWaiting: 10, maxWaitingBytes: 1000, maxWaitingMs: 100, maxBodyBytes: 50, ...limits },
+    (event) => void events.push(event),
+  );
+  const admit = (client: string, bytes = 1, now = 0): DeskRequest | undefined =>
+    desk.admit({ route: [keyFrame(client)], body: [new Uint8Array(bytes)] }, now);
+  return {
+    desk,
+    events,
+    admit,
+    wait(client, bytes, now = 0) {
+      const request = admit(client, bytes, now) as DeskRequest;
+      desk.wait(request, now);
+      return request;
+    },
+  };
+}
+
+describe("RequestDesk", () => {
+  it("numbers requests from 1 and keeps what came, with the client's connection as its lane", () => {
+    const { desk, events, admit } = setup();
+    const route = [Uint8Array.of(0, 255, 128), textFrame("hop")];
+    const body = [textFrame("four"), textFrame("x")];
+    expect(desk.admit({ route, body }, 7)).toEqual({
+      lane: frameKey(Uint8Array.of(0, 255, 128)),
+      number: 1,
+      route,
+      body,
+      bytes: 11,
+      receivedAt: 7,
+      deliveries: 0,
+      isOver: false,
+    });
+    expect(admit("b")?.number).toBe(2);
+    expect([desk.requests, desk.dropped, desk.waiting, desk.deadline]).toEqual([2, 0, 0, undefined]);
+    expect(events).toEqual([]);
+  });
+
+  it("drops a body that is too large, whatever its envelope takes", () => {
+    const { desk, events } = setup();
+    const route = [textFrame("id"), new Uint8Array(60)];
+    expect(desk.admit({ route, body: [new Uint8Array(50)] }, 0)).toMatchObject({ bytes: 112 });
+    expect(desk.admit({ route, body: [new Uint8Array(50), new Uint8Array(1)] }, 3)).toBeUndefined();
+    expect(events).toEqual([{ type: "request-dropped", at: 3, reason: "body-too-large", waitedMs: 0 }]);
+    expect([desk.requests, desk.dropped]).toEqual([2, 1]);
+  });
+
+  it("bounds what waits by envelopes, too: a large one cannot hide behind a small body", () => {
+    const { desk, events } = setup({ maxWaitingBytes: 100 });
+    const request = desk.admit({ route: [textFrame("id"), new Uint8Array(99)], body: [] }, 0) as DeskRequest;
+    desk.wait(request, 0);
+    expect(events.map(({ reason }) => reason)).toEqual(["queue-full"]);
+    expect([desk.waiting, request.isOver]).toEqual([0, true]);
+  });
+
+  it("serves clients in turn, and reports who gives way when it is full", () => {
+    const { desk, events, wait } = setup({ maxWaiting: 3 });
+    const flood = Array.from({ length: 3 }, () => wait("flood"));
+    const other = wait("other", 1, 5);
+    expect(events).toEqual([{ type: "request-dropped", at: 5, reason: "queue-full", waitedMs: 5 }]);
+    expect(flood.map(({ isOver }) => isOver)).toEqual([false, false, true]);
+    expect([desk.waiting, desk.dropped]).toEqual([3, 1]);
+    expect([desk.next(), desk.next(), desk.next(), desk.next()]).toEqual([
+      flood[0],
+      other,
+      flood[1],
+      undefined,
+    ]);
+    expect(other.isOver).toBe(false);
+  });
+
+  it("drops what has waited too long, the oldest first", () => {
+    const { desk, events, wait } = setup();
+    const requests = [wait("a", 1, 0), wait("a", 1, 10), wait("b", 1, 20)];
+    expect(desk.deadline).toBe(100);
+    desk.expire(99);
+    expect(events).toEqual([]);
+    desk.expire(110);
+    expect(events).toEqual([
+      { type: "request-dropped", at: 110, reason: "too-old", waitedMs: 110 },
+      { type: "request-dropped", at: 110, reason: "too-old", waitedMs: 100 },
+    ]);
+    expect(requests.map(({ isOver }) => isOver)).toEqual([true, true, false]);
+    expect([desk.waiting, desk.deadline]).toEqual([1, 120]);
+  });
+
+  it("gives what was put back to the next worker, before all others, and counts its age anew", () => {
+    const { desk, wait } = setup();
+    wait("a");
+    const back = wait("b");
+    desk.next();
+    expect(desk.next()).toBe(back);
+    wait("c", 1, 40);
+    expect(desk.putBack(back, 50)).toBe(true);
+    expect([desk.waiting, desk.deadline]).toEqual([2, 140]);
+    expect(desk.next()).toBe(back);
+    desk.putBack(back, 60);
+    desk.withdraw(back);
+    expect([desk.waiting, desk.dropped, back.isOver]).toEqual([1, 0, false]);
+    desk.withdraw(back);
+    expect(desk.waiting).toBe(1);
+  });
+
+  it("drops what a client left when its connection is gone, also what was put back", () => {
+    const { desk, events, wait } = setup();
+    const [first, kept, second] = [wait("gone"), wait("other"), wait("gone")];
+    expect(desk.next()).toBe(first);
+    desk.putBack(first, 5);
+    desk.clientGone("gone", 30);
+    expect(events.map(({ reason, waitedMs }) => [reason, waitedMs])).toEqual([
+      ["client-gone", 30],
+      ["client-gone", 30],
+    ]);
+    expect([first, kept, second].map(({ isOver }) => isOver)).toEqual([true, false, true]);
+    desk.clientGone("gone", 31);
+    expect([desk.dropped, desk.next(), desk.next()]).toEqual([2, kept, undefined]);
+  });
+
+  it("drops everything once it is closed, and takes nothing in any more", () => {
+    const { desk, events, admit, wait } = setup();
+    const running = admit("a") as DeskRequest;
+    const [waiting, back] = [wait("a"), wait("b")];
+    desk.putBack(back, 0);
+    desk.close(10);
+    expect(admit("late", 1, 11)).toBeUndefined();
+    expect(admit("late and large", 51, 12)).toBeUndefined();
+    expect(desk.putBack(running, 13)).toBe(false);
+    expect(events.every(({ reason }) => reason === "closing")).toBe(true);
+    expect(events.map(({ at }) => at)).toEqual([10, 10, 10, 11, 12, 13]);
+    expect([running, waiting, back].map(({ isOver }) => isOver)).toEqual([true, true, true]);
+    expect([desk.waiting, desk.deadline, desk.requests]).toEqual([0, undefined, 5]);
+  });
+
+  it("counts every request as waiting, dropped or handed on, over a long run", () => {
+    const { desk, admit } = setup({ maxWaiting: 7, maxWaitingBytes: 60, maxBodyBytes: 20 });
+    let served = 0;
+    for (let step = 0; step < 2000; step++) {
+      const request = admit(`client ${step % 5}`, step % 23, step);
+      if (request !== undefined) desk.wait(request, step);
+      if (step % 3 === 0) desk.expire(step);
+      if (step % 4 === 0) desk.clientGone(`client ${step % 7}`, step);
+      if (step % 2 === 0 && desk.next() !== undefined) served += 1;
+      expect(desk.requests).toBe(desk.waiting + desk.dropped + served);
+    }
+    expect(Math.min(served, desk.dropped)).toBeGreaterThan(100);
+  });
+});

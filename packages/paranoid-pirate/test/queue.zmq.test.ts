@@ -1,0 +1,308 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { describe, expect, it } from "vitest";
+import { Request } from "zeromq";
+import { ParanoidPirateQueue } from "../src/index.js";
+import {
+  anyPort,
+  BareClient,
+  BareWorker,
+  closing,
+  HEARTBEAT,
+  newQueue,
+  newWorker,
+  READY,
+  record,
+  reported,
+} from "./peers.js";
+
+/** A bare worker that has said READY and been taken in. */
+async function readyWorker(queue: ParanoidPirateQueue, backend: string, id?: Buffer): Promise<BareWorker> {
+  const joined = reported(queue, "worker-joined");
+  const worker = new BareWorker(backend, id);
+  await worker.send(READY);
+  await joined;
+  return worker;
+}
+
+/** Waits until the queue has read all that was sent over a socket: it drops the garbage sent behind it. */
+async function hasRead(queue: ParanoidPirateQueue, send: (garbage: string) => unknown): Promise<void> {
+  const dropped = reported(queue, "message-dropped");
+  await send("garbage");
+  await dropped;
+}
+
+describe("clients and workers", () => {
+  it("plain REQ clients are answered by plain workers, with as many frames as they like", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    const worker = await readyWorker(queue, backend);
+    const client = closing(new Request({ linger: 0 }));
+    client.connect(frontend);
+    await client.send(["a", "", "b"]);
+    const [address, empty, ...body] = await worker.request();
+    expect(body.map(String)).toEqual(["a", "", "b"]);
+    await worker.send(address as Buffer, empty as Buffer, "c", "");
+    expect((await client.receive()).map(String)).toEqual(["c", ""]);
+  });
+
+  it("each of 2,000 requests in flight gets its own reply, from ours and plain workers alike", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    void (await readyWorker(queue, backend)).echo();
+    void newWorker(backend).serve(({ body }) => body, { concurrency: 5 });
+    const clients = [new BareClient(frontend), new BareClient(frontend)];
+    const questions = Array.from({ length: 2000 }, (_, index) => String(index));
+    const replies = await Promise.all(questions.map((text, index) => clients[index % 2]?.ask(text)));
+    expect(replies).toEqual(questions);
+    expect(queue.stats()).toMatchObject({ requests: 2000, answered: 2000, redelivered: 0, dropped: 0 });
+  });
+
+  it("fault: binary routing ids: workers whose ids are no text, and differ only as bytes", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    const ids = [Buffer.from([0xff, 0x00, 0x01]), Buffer.from([0xfe, 0x00, 0x01]), Buffer.from([0xff])];
+    const joined = reported(queue, "worker-joined", 3);
+    const workers = ids.map((id) => new BareWorker(backend, id));
+    for (const worker of workers) await worker.send(READY);
+    expect(new Set((await joined).map((event) => "worker" in event && event.worker))).toEqual(
+      new Set(["ff0001", "fe0001", "ff"]),
+    );
+    const client = new BareClient(frontend);
+    const replies = Promise.all(["a", "b", "c"].map((text) => client.ask(text)));
+    const requests = await Promise.all(workers.map((worker) => worker.request()));
+    for (const [index, request] of requests.entries()) {
+      await workers[index]?.reply(request, `${request.at(-1)} by ${index}`);
+    }
+    const order = (await replies).map((reply) => reply.split(" by ")[0]);
+    expect(order).toEqual(["a", "b", "c"]);
+    expect(new Set((await replies).map((reply) => reply.split(" by ")[1]))).toEqual(new Set(["0", "1", "2"]));
+  });
+
+  it("fault: a busy worker never gets a second request because of a heartbeat", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    const worker = await readyWorker(queue, backend);
+    const client = new BareClient(frontend);
+    const first = client.ask("first");
+    const request = await worker.request();
+    const second = client.ask("second");
+    await hasRead(queue, (garbage) => client.send(garbage));
+    for (let count = 0; count < 3; count++) await worker.send(HEARTBEAT);
+    await hasRead(queue, (garbage) => worker.send(garbage));
+    expect(queue.stats()).toMatchObject({ delivered: 1, waiting: 1, running: 1, ready: 0 });
+    await worker.reply(request, "1");
+    expect(await first).toBe("1");
+    await worker.reply(await worker.request(), "2");
+    expect(await second).toBe("2");
+  });
+});
+
+describe("workers that die", () => {
+  it("fault: no request is lost with its worker: the end of its connection is known at once", async () => {
+    // No heartbeat is missed within a test.
+    const { queue, frontend, backend } = await newQueue({ heartbeatMs: 60_000 });
+    expect(queue.stats().detectsDepartures).toBe(true);
+    const worker = await readyWorker(queue, backend);
+    const reply = new BareClient(frontend).ask("x");
+    await worker.request();
+    const events = record(queue);
+    const redelivered = reported(queue, "request-redelivered");
+    worker.close();
+    await redelivered;
+    expect(events).toEqual(["worker-gone:departed", "request-redelivered"]);
+    void (await readyWorker(queue, backend)).echo();
+    expect(await reply).toBe("x");
+  });
+
+  it("and without that, when a heartbeat finds nobody", async () => {
+    const { queue, frontend, backend } = await newQueue({ heartbeatMs: 50, detectDepartures: false });
+    expect(queue.stats().detectsDepartures).toBe(false);
+    const worker = await readyWorker(queue, backend);
+    const reply = new BareClient(frontend).ask("x");
+    await worker.request();
+    const events = record(queue);
+    const redelivered = reported(queue, "request-redelivered");
+    worker.close();
+    await redelivered;
+    expect(events).toEqual(["worker-gone:peer-unknown", "request-redelivered"]);
+    void (await readyWorker(queue, backend)).echo();
+    expect(await reply).toBe("x");
+  });
+
+  it("and when it is there, but silent: whoever replies first is heard, and it may come back", async () => {
+    const { queue, frontend, backend } = await newQueue({ heartbeatMs: 20 });
+    const frozen = await readyWorker(queue, backend);
+    const client = new BareClient(frontend);
+    const reply = client.ask("x");
+    const expired = reported(queue, "worker-expired");
+    const request = await frozen.request();
+    await expired;
+    const other = await readyWorker(queue, backend);
+    await other.reply(await other.request(), "by another");
+    expect(await reply).toBe("by another");
+    const returned = reported(queue, "worker-returned");
+    const dropped = reported(queue, "reply-dropped");
+    await frozen.reply(request, "late");
+    await returned;
+    expect((await dropped)[0]).toMatchObject({ reason: "late" });
+  });
+
+  it("fault: purge removes every expired worker, not only those before the first live one", async () => {
+    const { queue, frontend, backend } = await newQueue({ heartbeatMs: 50 });
+    const expired = reported(queue, "worker-expired", 3);
+    await readyWorker(queue, backend);
+    void (await readyWorker(queue, backend)).echo();
+    await readyWorker(queue, backend);
+    await readyWorker(queue, backend);
+    await expired;
+    expect(queue.stats()).toMatchObject({ ready: 1, expired: 3 });
+    const client = new BareClient(frontend);
+    expect(await Promise.all(["a", "b", "c"].map((text) => client.ask(text)))).toEqual(["a", "b", "c"]);
+    expect(queue.stats().redelivered).toBe(0);
+  });
+
+  it("a request that kills all its workers is given up after `maxDeliveries`", async () => {
+    const { queue, frontend, backend } = await newQueue({ maxDeliveries: 2 });
+    void new BareClient(frontend).ask("poison");
+    const givenUp = reported(queue, "request-given-up");
+    for (let count = 0; count < 2; count++) {
+      const worker = await readyWorker(queue, backend);
+      await worker.request();
+      worker.close();
+    }
+    expect((await givenUp)[0]).toMatchObject({ deliveries: 2 });
+    expect(queue.stats()).toMatchObject({ waiting: 0, running: 0, delivered: 2, givenUp: 1 });
+  });
+});
+
+describe("limits", () => {
+  it("a request that has waited too long is dropped with an event, and not run", async () => {
+    const { queue, frontend, backend } = await newQueue({ maxWaitingMs: 30 });
+    const dropped = reported(queue, "request-dropped");
+    const client = new BareClient(frontend);
+    void client.ask("old");
+    const [event] = await dropped;
+    expect(event).toMatchObject({ reason: "too-old" });
+    const worker = await readyWorker(queue, backend);
+    void client.ask("new");
+    expect(String((await worker.request()).at(-1))).toBe("new");
+  });
+
+  it("no room, too large a body, and a client that has gone: each is dropped with an event", async () => {
+    const { queue, frontend } = await newQueue({ maxWaiting: 1, maxBodyBytes: 10 });
+    const events = record(queue);
+    const dropped = reported(queue, "request-dropped", 3);
+    const client = new BareClient(frontend);
+    for (const text of ["large".repeat(3), "stays", "too many"]) void client.ask(text);
+    await hasRead(queue, (garbage) => client.send(garbage));
+    expect(queue.stats()).toMatchObject({ requests: 3, waiting: 1, dropped: 2 });
+    client.close();
+    await dropped;
+    expect(events.filter((event) => event.startsWith("request-dropped"))).toEqual([
+      "request-dropped:body-too-large",
+      "request-dropped:queue-full",
+      "request-dropped:client-gone",
+    ]);
+    expect(queue.stats().waiting).toBe(0);
+  });
+
+  it("more workers than `maxWorkers` are refused with an event", async () => {
+    const { queue, backend } = await newQueue({ maxWorkers: 1 });
+    await readyWorker(queue, backend);
+    const refused = reported(queue, "worker-refused");
+    await new BareWorker(backend, Buffer.from("second")).send(READY);
+    expect((await refused)[0]).toMatchObject({ worker: "second" });
+  });
+
+  it("a reply whose client has gone is counted", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    const worker = await readyWorker(queue, backend);
+    const client = new BareClient(frontend);
+    void client.ask("x");
+    const request = await worker.request();
+    void client.ask("waits");
+    await hasRead(queue, (garbage) => client.send(garbage));
+    const dropped = reported(queue, "request-dropped");
+    client.close();
+    expect((await dropped)[0]).toMatchObject({ reason: "client-gone" });
+    const undeliverable = reported(queue, "reply-undeliverable");
+    await worker.reply(request, "nobody there");
+    expect((await undeliverable)[0]).toMatchObject({ reason: "peer-unknown" });
+  });
+});
+
+describe("binding", () => {
+  it("to several endpoints on either side", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    const [frontend2, backend2] = [await queue.bindFrontend(anyPort), await queue.bindBackend(anyPort)];
+    const workers = [await readyWorker(queue, backend), await readyWorker(queue, backend2)];
+    for (const worker of workers) void worker.echo();
+    expect(await new BareClient(frontend).ask("one")).toBe("one");
+    expect(await new BareClient(frontend2).ask("two")).toBe("two");
+  });
+
+  it("a port in use, or what is no endpoint, is refused", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    const taken = { name: "BindError", code: "ERR_BIND" };
+    await expect(queue.bindBackend(frontend)).rejects.toMatchObject({ ...taken, endpoint: frontend });
+    await expect(queue.bindFrontend(backend)).rejects.toMatchObject({ ...taken, endpoint: backend });
+    await expect(queue.bindFrontend("localhost")).rejects.toThrow("ParanoidPirateQueue: an endpoint");
+    await expect(queue.bindBackend("tcp://127.0.0.1")).rejects.toThrow("tcp://host:port");
+  });
+});
+
+describe("closing", () => {
+  it("lets requests at hand be answered, and drops those that wait", async () => {
+    const { queue, frontend, backend } = await newQueue({ lingerMs: 60_000 });
+    const worker = await readyWorker(queue, backend);
+    const client = new BareClient(frontend);
+    const reply = client.ask("at hand");
+    const request = await worker.request();
+    void client.ask("waits");
+    await hasRead(queue, (garbage) => client.send(garbage));
+    const dropped = reported(queue, "request-dropped");
+    const closed = queue.close();
+    expect((await dropped)[0]).toMatchObject({ reason: "closing" });
+    await worker.reply(request, "answered");
+    expect(await reply).toBe("answered");
+    await closed;
+    expect(queue.close()).toBe(closed);
+    await expect(queue.bindFrontend(anyPort)).rejects.toMatchObject({ code: "ERR_CLOSED" });
+    await expect(queue.bindBackend(anyPort)).rejects.toMatchObject({ code: "ERR_CLOSED" });
+  });
+
+  it("does not wait for a worker that dies meanwhile", async () => {
+    const { queue, frontend, backend } = await newQueue({ lingerMs: 60_000, heartbeatMs: 20 });
+    const worker = await readyWorker(queue, backend);
+    void new BareClient(frontend).ask("x");
+    await worker.request();
+    await queue.close();
+    expect(queue.stats()).toMatchObject({ running: 0, expired: 1 });
+  });
+
+  it("`await using` closes", async () => {
+    let queue: ParanoidPirateQueue;
+    {
+      await using scoped = new ParanoidPirateQueue();
+      queue = scoped;
+    }
+    await expect(queue.bindFrontend(anyPort)).rejects.toMatchObject({ name: "ClosedError" });
+  });
+});
+
+describe("status", () => {
+  it("events are published on the diagnostics channel with their role, and stats tell what is there", async () => {
+    const messages: unknown[] = [];
+    const listen = (message: unknown) => messages.push(message);
+    subscribe("seaworthy:paranoid-pirate", listen);
+    try {
+      const { queue, frontend, backend } = await newQueue();
+      void (await readyWorker(queue, backend, Buffer.from("w"))).echo();
+      expect(await new BareClient(frontend).ask("x")).toBe("x");
+      const event = expect.objectContaining({ type: "worker-joined", worker: "w", at: expect.any(Number) });
+      expect(messages).toContainEqual({ role: queue, event });
+      expect(queue.stats()).toMatchObject({
+        ...{ requests: 1, delivered: 1, answered: 1, workers: 1, ready: 1, waiting: 0, running: 0 },
+        sockets: { sent: 2, refused: 0 },
+      });
+    } finally {
+      unsubscribe("seaworthy:paranoid-pirate", listen);
+    }
+  });
+});
