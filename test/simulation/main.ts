@@ -50,11 +50,11 @@ const program = new Command("simulate")
   .addOption(new Option("--from <number>", "the first seed").argParser(wholeNumber).default(1))
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
-program.action((name: string, { seed, seeds, from }: Flags) => {
+program.action(async (name: string, { seed, seeds, from }: Flags) => {
   const scenario = scenarios[name];
   if (scenario === undefined) return program.error(`error: there is no scenario "${name}"`);
   try {
-    if (seed === undefined) printSweep(from, sweep({ scenario, seeds, from }));
+    if (seed === undefined) printSweep(from, await sweep({ scenario, seeds, from }));
     else printRun(seed, scenario({ seed, log: "full" }));
   } catch (error) {
     if (!(error instanceof SimulationError)) throw error;
@@ -64,4 +64,4 @@ program.action((name: string, { seed, seeds, from }: Flags) => {
   }
 });
 
-program.parse();
+await program.parseAsync();

@@ -6,8 +6,8 @@ import { scenarios } from "./scenarios.js";
 const SEEDS = Number(process.env["SEAWORTHY_SEEDS"] ?? 2000);
 
 describe.each(Object.entries(scenarios))("%s", (_name, scenario) => {
-  it(`keeps its promises under ${SEEDS} seeds of faults, and recovers`, { timeout: 600_000 }, () => {
-    const { events, faults, slowest } = sweep({ scenario, seeds: SEEDS });
+  it(`keeps its promises under ${SEEDS} seeds of faults, and recovers`, { timeout: 600_000 }, async () => {
+    const { events, faults, slowest } = await sweep({ scenario, seeds: SEEDS });
     console.log({ seeds: SEEDS, events, faults, slowest });
     // The faults really happen: else the promises would be easy to keep.
     expect(faults).toBeGreaterThan(5 * SEEDS);

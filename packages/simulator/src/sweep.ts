@@ -46,11 +46,11 @@ const schema = {
 
 /**
  * Runs a scenario with many seeds. The first one that fails is run again with its whole log kept,
- * and that run's error is thrown.
+ * and that run's error is thrown. Between seeds promises settle, which hold what a run leaves behind.
  *
- * @throws what the scenario throws; Error if a run cannot be repeated
+ * @throws (by rejecting) what the scenario throws; Error if a run cannot be repeated
  */
-export function sweep(options: SweepOptions): SweepResult {
+export async function sweep(options: SweepOptions): Promise<SweepResult> {
   const { seeds, from, checkReplay } = resolveOptions("sweep", schema, options);
   const { scenario } = options;
   let events = 0;
@@ -64,6 +64,7 @@ export function sweep(options: SweepOptions): SweepResult {
     }
     events += result.events;
     faults += result.faults.length;
+    await undefined;
     if (result.convergedMs > slowest.convergedMs) slowest = { seed, convergedMs: result.convergedMs };
   }
   return { seeds, events, faults, slowest };

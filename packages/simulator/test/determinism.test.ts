@@ -119,9 +119,9 @@ test("long frames are cut in the log, and their length is told", () => {
   expect(simulation.log.at(-1)).toBe(`1.000 n sends ["${"x".repeat(24)}"…(30) ""]`);
 });
 
-test("a sweep runs all seeds and adds up", () => {
+test("a sweep runs all seeds and adds up", async () => {
   const seen: string[] = [];
-  const result = sweep({
+  const result = await sweep({
     seeds: 20,
     from: 5,
     checkReplay: true,
@@ -137,7 +137,7 @@ test("a sweep runs all seeds and adds up", () => {
   expect(result.faults).toBeGreaterThan(400);
 });
 
-test("a sweep runs the first seed that fails again with its whole log, and throws that error", () => {
+test("a sweep runs the first seed that fails again with its whole log, and throws that error", async () => {
   const seen: string[] = [];
   const run = () =>
     sweep({
@@ -148,23 +148,23 @@ test("a sweep runs the first seed that fails again with its whole log, and throw
         return new Simulation({ seed, log }).run({ safetyMs: 1 });
       },
     });
-  expect(run).toThrow("failed with log full");
+  await expect(run()).rejects.toThrow("failed with log full");
   expect(seen).toEqual(["1 tail", "2 tail", "3 tail", "3 full"]);
 });
 
-test("a sweep finds scenarios that do not repeat themselves", () => {
+test("a sweep finds scenarios that do not repeat themselves", async () => {
   let outside = 0;
   const scenario = ({ seed, log }: { seed: number; log: LogMode }): RunResult => {
     const simulation = new Simulation({ seed, log });
     simulation.note("outside", outside++);
     return simulation.run({ safetyMs: 1 });
   };
-  expect(() => sweep({ scenario, checkReplay: true })).toThrow(/seed 1 is not repeatable/);
+  await expect(sweep({ scenario, checkReplay: true })).rejects.toThrow(/seed 1 is not repeatable/);
   const once = (): RunResult => {
     if (outside++ >= 0) outside = Number.NEGATIVE_INFINITY;
     else return new Simulation().run({ safetyMs: 1 });
     throw new Error("only once");
   };
   outside = 0;
-  expect(() => sweep({ scenario: once })).toThrow(/failed, then passed/);
+  await expect(sweep({ scenario: once })).rejects.toThrow(/failed, then passed/);
 });

@@ -159,7 +159,11 @@ test.each<[string, () => unknown, RegExp]>([
     /option "faults" must be a plan or a schedule/,
   ],
   ["every", () => new Simulation().every(0, () => {}), /^Simulation.every: option "intervalMs"/],
-  ["sweep", () => sweep({ seeds: 0, scenario: () => new Simulation().run() }), /^sweep: option "seeds"/],
 ])("a wrong option is named: %s", (_name, construct, message) => {
   expect(construct).toThrow(message);
+});
+
+test("a wrong option of a sweep is named", async () => {
+  const swept = sweep({ seeds: 0, scenario: () => new Simulation().run() });
+  await expect(swept).rejects.toThrow(/^sweep: option "seeds"/);
 });
