@@ -1,26 +1,10 @@
 import { once } from "node:events";
-import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { expect, it } from "vitest";
-import { Load, requestBoundMs } from "../harness/load.js";
+import { Crew, chaosMs } from "../harness/crew.js";
 import { monotonicMs } from "../harness/monotonic.js";
 import { freePort } from "../harness/ports.js";
 import { Program } from "../harness/program.js";
 import { TcpProxy } from "../harness/tcp-proxy.js";
-
-const IN_FLIGHT = 500;
-const TIMEOUT_MS = 400;
-const ATTEMPTS = 5;
-const MAX_PAUSE_MS = 400;
-const BOUND_MS = requestBoundMs(ATTEMPTS, TIMEOUT_MS, MAX_PAUSE_MS);
-/** Answers before and after each fault: enough that every request in flight has been another one. */
-const CALM = 5 * IN_FLIGHT;
-/** Longer than this is no recovery but a hang. */
-const RECOVERY_LIMIT_MS = 10_000;
-const TYPED = ["ERR_REQUEST_TIMEOUT", "ERR_CONNECTION_LOST"];
-
-// How long each test goes on with its faults; it has one round at least.
-const { SEAWORTHY_CHAOS_SECONDS = "0" } = process.env;
-const TEST_MS = Number(SEAWORTHY_CHAOS_SECONDS) * 1000;
 
 interface Server extends AsyncDisposable {
   readonly process: Program;
@@ -47,73 +31,9 @@ async function startServer(): Promise<Server> {
   };
 }
 
-/** A client with {@link IN_FLIGHT} requests in flight all the time. */
-class Crew implements AsyncDisposable {
-  readonly client: LazyPirateClient;
-  readonly load: Load;
-  readonly #recoveries: number[] = [];
-
-  constructor(...servers: Server[]) {
-    this.client = new LazyPirateClient({
-      timeoutMs: TIMEOUT_MS,
-      attempts: ATTEMPTS,
-      backoff: { maxMs: MAX_PAUSE_MS },
-      socket: { reconnectMaxIntervalMs: 400 },
-    });
-    for (const { endpoint } of servers) this.client.connect(endpoint);
-    const request = async (body: string): Promise<string> => String((await this.client.request(body))[0]);
-    this.load = new Load({ request, inFlight: IN_FLIGHT, boundMs: BOUND_MS });
-    this.load.start();
-  }
-
-  /** Resolves when as many attempts as there are requests in flight have failed. */
-  async feelsIt(): Promise<void> {
-    const goal = this.client.stats().retries + IN_FLIGHT;
-    while (this.client.stats().retries < goal) await once(this.client, "request-retried");
-  }
-
-  /** Waits for the next answer, and then for calm; it took so long since the cause of the fault was gone. */
-  async recovers(goneAt: number = monotonicMs()): Promise<void> {
-    this.#recoveries.push((await this.load.firstAnswerAfter(monotonicMs())) - goneAt);
-    await this.load.answers(CALM);
-  }
-
-  /** Does a round of faults, as often as there is time for. */
-  async survives(round: () => Promise<void>): Promise<void> {
-    const until = monotonicMs() + TEST_MS;
-    do {
-      await this.load.answers(CALM);
-      await round();
-    } while (monotonicMs() < until);
-  }
-
-  /** Every request has ended, in time, in its own reply or in a typed error; and both sides count the same. */
-  async isAccountedFor(what: string): Promise<void> {
-    await this.load.stop();
-    const { counters, failures, slowestMs } = this.load;
-    expect(counters).toMatchObject({ lost: 0, mismatched: 0, inFlight: 0 });
-    expect(counters.answered + counters.failed).toBe(counters.sent);
-    for (const code of Object.keys(failures)) expect(TYPED).toContain(code);
-    expect(slowestMs).toBeLessThanOrEqual(BOUND_MS);
-    const { requests, answered, failed, retries, inFlight } = this.client.stats();
-    const { sent } = counters;
-    expect({ requests, answered, failed, inFlight }).toEqual({
-      requests: sent,
-      answered: counters.answered,
-      failed: counters.failed,
-      inFlight: 0,
-    });
-    const worst = Math.max(...this.#recoveries);
-    expect(worst).toBeLessThan(RECOVERY_LIMIT_MS);
-    console.log(
-      `${what}: ${sent} requests, ${retries} retries, ${failed} failed, slowest ${slowestMs.toFixed(0)} ms; ` +
-        `recovered ${this.#recoveries.length} times, in ${worst.toFixed(1)} ms at most`,
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.client.close();
-  }
+function crewOf(...servers: Server[]): Crew {
+  const endpoints = servers.map(({ endpoint }) => endpoint);
+  return new Crew({ endpoints, inFlight: 500, timeoutMs: 400, attempts: 5, chaosMs: chaosMs(0) });
 }
 
 interface Fault {
@@ -189,7 +109,7 @@ const faults: readonly Fault[] = [
 
 it.each(faults)("$title", async ({ label, felt, begin, end, times = 1, failures }) => {
   await using server = await startServer();
-  await using crew = new Crew(server);
+  await using crew = crewOf(server);
   await crew.survives(async () => {
     for (let time = 0; time < times; time++) {
       const isFelt = felt(crew);
@@ -232,7 +152,7 @@ const outages: readonly Outage[] = [
 it.each(outages)("goes over to another server when the one in use is $what, and back", async (outage) => {
   await using first = await startServer();
   await using second = await startServer();
-  await using crew = new Crew(first, second);
+  await using crew = crewOf(first, second);
   const turns = [
     [first, second],
     [second, first],

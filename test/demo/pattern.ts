@@ -14,8 +14,11 @@ export interface DemoRole {
   readonly name: string;
   /** TypeScript file below the root of the repository. */
   readonly file: string;
-  /** Its arguments; `port` gives a free port by a name of your choice, the same one each time. */
-  args(port: (name: string) => number): readonly string[];
+  /**
+   * Its arguments; `port` gives a free port by a name of your choice, the same one each time, and `path`
+   * that of the proxy in front of a role that was started before.
+   */
+  args(port: (name: string) => number, path: (role: string) => number): readonly string[];
   /** Name of the port in front of which the proxy {@link Stage.path} stands, if there is to be one. */
   readonly path?: string;
 }

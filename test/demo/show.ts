@@ -109,13 +109,14 @@ export class Show implements Stage {
   async #startRole(role: DemoRole): Promise<void> {
     // Arguments are made in one go, so the ports must be known before: ask which, then ask again.
     const wanted = new Set<string>();
+    const path = (name: string): number => this.path(name).port;
     role.args((name) => {
       wanted.add(name);
       return 0;
-    });
+    }, path);
     for (const name of wanted) if (!this.#ports.has(name)) this.#ports.set(name, await freePort());
     const port = (name: string): number => found(this.#ports, name, "port");
-    const program = new Program({ file: role.file, args: role.args(port) });
+    const program = new Program({ file: role.file, args: role.args(port, path) });
     this.#roles.set(role.name, program);
     await program.start();
     if (role.path !== undefined) this.#paths.set(role.name, await TcpProxy.to(port(role.path)));

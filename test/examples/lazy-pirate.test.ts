@@ -2,25 +2,11 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Reply, Request } from "zeromq";
-import { freePort } from "../harness/ports.js";
+import { example as exampleOf, freeEndpoint, runExample } from "../harness/example.js";
 import { Program } from "../harness/program.js";
 
-/** An example in the way that the root script `example` runs it. */
-function example(role: string, ...args: string[]): Program {
-  return new Program({ file: "examples/run.ts", args: [`lazy-pirate/${role}`, ...args] });
-}
-
-/** Runs an example to its end. */
-async function run(role: string, ...args: string[]): Promise<{ code: number | null; program: Program }> {
-  const program = example(role, ...args);
-  program.spawn();
-  const { code } = await program.exited;
-  return { code, program };
-}
-
-async function freeEndpoint(): Promise<string> {
-  return `tcp://127.0.0.1:${await freePort()}`;
-}
+const example = (role: string, ...args: string[]): Program => exampleOf(`lazy-pirate/${role}`, ...args);
+const run = (role: string, ...args: string[]) => runExample(`lazy-pirate/${role}`, ...args);
 
 describe("the script", () => {
   it("says which examples there are when the name is wrong, and exits with 2", async () => {

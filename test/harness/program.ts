@@ -29,7 +29,12 @@ export interface ProgramOptions {
   readonly readyTimeoutMs?: number;
 }
 
-type ProgramEvents = { line: [line: string]; message: [message: unknown]; exit: [exit: Exit] };
+type ProgramEvents = {
+  line: [line: string];
+  stderr: [text: string];
+  message: [message: unknown];
+  exit: [exit: Exit];
+};
 
 /** A TypeScript program in a real Node process, which can be killed, stopped and started again. */
 export class Program extends EventEmitter<ProgramEvents> {
@@ -172,6 +177,7 @@ export class Program extends EventEmitter<ProgramEvents> {
     });
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
+      this.emit("stderr", text);
     });
     child.on("message", (message) => this.emit("message", message));
     const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];

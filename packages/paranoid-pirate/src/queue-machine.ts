@@ -171,8 +171,7 @@ export class ParanoidPirateQueueMachine
   #said(key: string, id: Uint8Array, command: WorkerCommand): void {
     const worker = this.#workers.find(key);
     if (worker === undefined) return this.#strangerSaid(id, command);
-    worker.heartbeat.heard(this.#now);
-    this.#workers.trust(worker);
+    this.#heard(worker);
     switch (command.type) {
       case "reply":
         if (worker.request === undefined || command.number !== worker.request.number) {
@@ -189,6 +188,11 @@ export class ParanoidPirateQueueMachine
       case "leave":
         return this.#step(worker, "said-leave");
     }
+  }
+
+  #heard(worker: WorkerRecord): void {
+    worker.heartbeat.heard(this.#now);
+    this.#workers.trust(worker);
   }
 
   /** READY makes a worker; nothing else does, since nobody knows whether its sender is free. */
@@ -219,7 +223,7 @@ export class ParanoidPirateQueueMachine
     this.#counters.malformed += 1;
     this.#report({ type: "message-dropped", at: this.#now, reason });
     const worker = key === undefined ? undefined : this.#workers.find(key);
-    worker?.heartbeat.heard(this.#now);
+    if (worker !== undefined) this.#heard(worker);
   }
 
   #unreachable({ worker: key, reason, number }: ParanoidPirateQueueInput & { type: "unreachable" }): void {

@@ -1,10 +1,5 @@
-import { LazyPirateClient } from "@seaworthy/lazy-pirate";
-import { requestBoundMs } from "../../harness/load.js";
+import { lazyPirateLoad } from "../lazy-pirate-load.js";
 import type { DemoPattern } from "../pattern.js";
-
-const TIMEOUT_MS = 500;
-const ATTEMPTS = 6;
-const MAX_PAUSE_MS = 400;
 
 export const pattern: DemoPattern = {
   name: "lazy-pirate",
@@ -17,25 +12,7 @@ export const pattern: DemoPattern = {
       path: "server",
     },
   ],
-  load: {
-    inFlight: 300,
-    against: "one server",
-    boundMs: requestBoundMs(ATTEMPTS, TIMEOUT_MS, MAX_PAUSE_MS),
-    open(endpoint) {
-      const client = new LazyPirateClient({
-        timeoutMs: TIMEOUT_MS,
-        attempts: ATTEMPTS,
-        backoff: { maxMs: MAX_PAUSE_MS },
-        socket: { reconnectMaxIntervalMs: 400 },
-      });
-      client.connect(endpoint("server"));
-      return {
-        request: async (body) => String((await client.request(body))[0]),
-        retried: () => client.stats().retries,
-        close: () => client.close(),
-      };
-    },
-  },
+  load: lazyPirateLoad("one server", "server"),
   faults: [
     {
       name: "server killed, started again",

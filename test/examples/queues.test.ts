@@ -1,0 +1,236 @@
+import { once } from "node:events";
+import { LazyPirateClient } from "@seaworthy/lazy-pirate";
+import { describe, expect, it } from "vitest";
+import { Request } from "zeromq";
+import { example, freeEndpoint, runExample, startExample } from "../harness/example.js";
+import { Fleet } from "../harness/fleet.js";
+import { Load } from "../harness/load.js";
+import type { Program } from "../harness/program.js";
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const ANY_PORT = "tcp://127.0.0.1:*";
+
+interface Queue extends AsyncDisposable {
+  readonly program: Program;
+  readonly frontend: string;
+  readonly backend: string;
+}
+
+/** What queue and worker of both patterns promise. */
+describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
+  const run = (role: string, ...args: string[]) => runExample(`${pattern}/${role}`, ...args);
+
+  /** A queue on ports that the system picks. */
+  async function startQueue(frontend = ANY_PORT, backend = ANY_PORT): Promise<Queue> {
+    const program = example(`${pattern}/queue`, "--frontend", frontend, "--backend", backend);
+    const [, clients = "", workers = ""] = (await program.start()).split(" ");
+    return {
+      program,
+      frontend: clients,
+      backend: workers,
+      [Symbol.asyncDispose]: () => program.kill(),
+    };
+  }
+
+  /** A worker that the queue knows. */
+  async function startWorker({ program, backend }: Queue, ...args: string[]): Promise<Program> {
+    const joined = program.nextLine((line) => line.startsWith("joined "));
+    const worker = await startExample(`${pattern}/worker`, "--connect", backend, ...args);
+    await joined;
+    return worker;
+  }
+
+  const ask = ({ frontend }: Queue, requests: number, ...args: string[]) =>
+    runExample("lazy-pirate/client", "--connect", frontend, "--requests", String(requests), ...args);
+
+  describe("arguments", () => {
+    it.each([
+      ["queue", "--frontend", "tcp://*:5555"],
+      ["queue", "--backend", "tcp://*:5556"],
+      ["worker", "--connect", "tcp://localhost:5556"],
+      ["worker", "--chaos", "crash"],
+    ])("%s --help tells of %s", async (role, option, says) => {
+      const { code, program } = await run(role, "--help");
+      expect(code).toBe(0);
+      const help = program.lines.join(" ").replace(/\s+/g, " ");
+      expect(help.slice(help.indexOf(`${option} `))).toContain(says);
+    });
+
+    const elsewhere = "no address of this machine";
+    it.each([
+      ["queue", ["--bogus"], "unknown option '--bogus'"],
+      ["queue", ["extra"], "too many arguments"],
+      ["queue", ["--frontend"], "argument missing"],
+      ["queue", ["--backend"], "argument missing"],
+      ["queue", ["--frontend", "nowhere"], "--frontend", '"nowhere"'],
+      ["queue", ["--frontend", "tcp://127.0.0.1:99999"], "--frontend", "tcp://127.0.0.1:99999"],
+      ["queue", ["--frontend", "tcp://999.9.9.9:5555"], "--frontend", "tcp://999.9.9.9:5555", elsewhere],
+      ["queue", ["--frontend", ANY_PORT, "--backend", "nowhere"], "--backend", '"nowhere"'],
+      ["queue", ["--frontend", ANY_PORT, "--backend", "nope://127.0.0.1:5556"], "--backend", "nope://"],
+      ["queue", ["--frontend", ANY_PORT, "--backend", "tcp://192.0.2.1:5556"], "--backend", elsewhere],
+      ["worker", ["--bogus"], "unknown option '--bogus'"],
+      ["worker", ["extra"], "too many arguments"],
+      ["worker", ["--connect"], "argument missing"],
+      ["worker", ["--connect", "nowhere"], "--connect", '"nowhere"'],
+      ["worker", ["--connect", "tcp://127.0.0.1:99999"], "--connect", "tcp://127.0.0.1:99999"],
+      ["worker", ["--connect", "nope://127.0.0.1:5556"], "--connect", "nope://127.0.0.1:5556"],
+    ] as [role: string, args: string[], ...says: string[]][])(
+      "%s %j is refused with exit code 2",
+      async (role, args, ...says) => {
+        const { code, program } = await run(role, ...args);
+        expect(code).toBe(2);
+        for (const text of says) expect(program.stderr).toContain(text);
+        expect(program.lines).toEqual([]);
+      },
+    );
+
+    it("exits with 1 when a port is taken", async () => {
+      await using queue = await startQueue();
+      const frontend = await run("queue", "--frontend", queue.frontend, "--backend", ANY_PORT);
+      expect(frontend.code).toBe(1);
+      expect(frontend.program.stderr).toContain(`--frontend: cannot bind ${queue.frontend}`);
+      const backend = await run("queue", "--frontend", ANY_PORT, "--backend", queue.backend);
+      expect(backend.code).toBe(1);
+      expect(backend.program.stderr).toContain(`--backend: cannot bind ${queue.backend}`);
+      expect(backend.program.lines).toEqual([]);
+    });
+  });
+
+  describe("at work", () => {
+    it.each(SIGNALS)("says what happens from ready to the end by %s", async (signal) => {
+      await using queue = await startQueue();
+      await using worker = await startWorker(queue);
+      const { code, program: client } = await ask(queue, 3);
+      expect({ code, lines: client.lines }).toEqual({ code: 0, lines: ["reply 1", "reply 2", "reply 3"] });
+      expect(await worker.end(signal)).toEqual({ code: 0, signal: null });
+      expect(worker.lines).toEqual([`ready ${queue.backend}`, "stopped after 3 requests"]);
+      expect(await queue.program.end(signal)).toEqual({ code: 0, signal: null });
+      const { lines } = queue.program;
+      expect(lines[0]).toBe(`ready ${queue.frontend} ${queue.backend}`);
+      expect(lines[1]).toMatch(/^joined \S+$/);
+      expect(lines.at(-1)).toBe("stopped after 3 requests");
+      expect(lines.filter((line) => line.startsWith("ready"))).toHaveLength(1);
+    });
+
+    it("answers a plain REQ client with all frames that it sent", async () => {
+      await using queue = await startQueue();
+      await using _worker = await startWorker(queue);
+      const client = new Request({ linger: 0, receiveTimeout: 20_000 });
+      client.connect(queue.frontend);
+      await client.send(["one", "", "three"]);
+      expect((await client.receive()).map(String)).toEqual(["one", "", "three"]);
+      client.close();
+    });
+
+    it("shares requests among all workers", async () => {
+      await using queue = await startQueue();
+      await using workers = await Fleet.start(3, `${pattern}/worker`, "--connect", queue.backend);
+      expect((await ask(queue, 9)).code).toBe(0);
+      // One after another, each to the worker that has been ready for longest.
+      expect(await workers.end()).toEqual([3, 3, 3]);
+    });
+
+    it("keeps requests until a worker comes", async () => {
+      await using queue = await startQueue();
+      const client = new LazyPirateClient({ timeoutMs: 60_000 });
+      client.connect(queue.frontend);
+      const reply = client.request("early");
+      await once(client, "connection-opened");
+      await using _worker = await startWorker(queue);
+      expect(String((await reply)[0])).toBe("early");
+      await client.close();
+    });
+  });
+
+  it("lets workers answer what they have when the queue is told to stop, and ends with 0", async () => {
+    await using queue = await startQueue();
+    await using busy = await startWorker(queue);
+    await using _idle = await startWorker(queue);
+    const client = new LazyPirateClient({ timeoutMs: 60_000 });
+    client.connect(queue.frontend);
+    busy.pause();
+    const first = client.request("first");
+    await client.request("second"); // so that the first is with the worker that is frozen
+    const ended = queue.program.end("SIGTERM");
+    busy.resume();
+    expect(String((await first)[0])).toBe("first");
+    expect(await ended).toEqual({ code: 0, signal: null });
+    expect(queue.program.lines.at(-1)).toBe("stopped after 2 requests");
+    await client.close();
+  });
+
+  describe("worker", () => {
+    it("waits for its queue, says so, and is ready once it is there", async () => {
+      const backend = await freeEndpoint();
+      await using worker = example(`${pattern}/worker`, "--connect", backend);
+      const said = once(worker, "stderr");
+      const ready = worker.nextLine((line) => line.startsWith("ready"));
+      worker.spawn();
+      expect(String(await said)).toContain(`waiting for a queue at ${backend}`);
+      expect(worker.lines).toEqual([]);
+      await using queue = await startQueue(ANY_PORT, backend);
+      expect(await ready).toBe(`ready ${backend}`);
+      expect((await ask(queue, 1)).code).toBe(0);
+    });
+
+    it.each(SIGNALS)("ends with 0 on %s while it waits for its queue", async (signal) => {
+      const backend = await freeEndpoint();
+      await using worker = example(`${pattern}/worker`, "--connect", backend);
+      const said = once(worker, "stderr");
+      worker.spawn();
+      await said;
+      expect(await worker.end(signal)).toEqual({ code: 0, signal: null });
+      expect(worker.lines).toEqual(["stopped after 0 requests"]);
+    });
+
+    it("comes back to a queue that was killed and started again", async () => {
+      await using queue = await startQueue(await freeEndpoint(), await freeEndpoint());
+      await using worker = await startWorker(queue);
+      const lost = worker.nextLine((line) => line === `lost ${queue.backend}: disconnected`);
+      await queue.program.kill();
+      await lost;
+      const back = worker.nextLine((line) => line === `opened ${queue.backend}`);
+      await queue.program.start();
+      await back;
+      expect((await ask(queue, 2)).code).toBe(0);
+    });
+
+    it("crashes under --chaos; a client whose worker is started again each time gets all its replies", async () => {
+      await using queue = await startQueue();
+      await using worker = await startWorker(queue, "--chaos");
+      const codes: (number | null)[] = [];
+      const restart = ({ code }: { code: number | null }): void => {
+        codes.push(code);
+        worker.spawn();
+      };
+      worker.on("exit", restart);
+      for (let clients = 0; clients < 20 && codes.length === 0; clients++) {
+        const { code, program } = await ask(queue, 20, "--timeout", "500", "--attempts", "30");
+        expect(code).toBe(0);
+        expect(program.lines.filter((line) => line.startsWith("reply"))).toHaveLength(20);
+      }
+      worker.off("exit", restart);
+      expect(new Set(codes)).toEqual(new Set([1]));
+      expect(worker.lines.filter((line) => /^crash at request \d+$/.test(line))).toHaveLength(codes.length);
+    });
+  });
+
+  it("loses nothing when busy workers are told to stop", async () => {
+    await using queue = await startQueue();
+    await using leaving = await Fleet.start(2, `${pattern}/worker`, "--connect", queue.backend);
+    await using _staying = await startWorker(queue);
+    const client = new LazyPirateClient({ timeoutMs: 2000, attempts: 10 });
+    client.connect(queue.frontend);
+    const request = async (body: string): Promise<string> => String((await client.request(body))[0]);
+    const load = new Load({ request, inFlight: 100, boundMs: 60_000 });
+    load.start();
+    await load.answers(1000);
+    for (const requests of await leaving.end()) expect(requests).toBeGreaterThan(0);
+    await load.answers(1000);
+    await load.stop();
+    expect(load.counters).toMatchObject({ failed: 0, lost: 0, mismatched: 0, inFlight: 0 });
+    // Simple Pirate workers cannot say that they go: what was on its way to them has to be asked for again.
+    expect(client.stats().retries).toBeLessThanOrEqual(pattern === "simple-pirate" ? 2 : 0);
+    await client.close();
+  });
+});

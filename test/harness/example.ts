@@ -1,0 +1,30 @@
+import { freePort } from "./ports.js";
+import { Program } from "./program.js";
+
+/** An example in the way that the root script `example` runs it; `name` is `<pattern>/<role>`. */
+export function example(name: string, ...args: readonly string[]): Program {
+  return new Program({ file: "examples/run.ts", args: [name, ...args] });
+}
+
+/** {@link example}, started and ready. */
+export async function startExample(name: string, ...args: readonly string[]): Promise<Program> {
+  const program = example(name, ...args);
+  await program.start();
+  return program;
+}
+
+/** Runs an example to its end. */
+export async function runExample(
+  name: string,
+  ...args: readonly string[]
+): Promise<{ code: number | null; program: Program }> {
+  const program = example(name, ...args);
+  program.spawn();
+  const { code } = await program.exited;
+  return { code, program };
+}
+
+/** A TCP endpoint on which nobody listens. */
+export async function freeEndpoint(): Promise<string> {
+  return `tcp://127.0.0.1:${await freePort()}`;
+}
