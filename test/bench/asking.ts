@@ -1,3 +1,4 @@
+import { blankRequestId, REQUEST_ID_BYTES } from "@seaworthy/core";
 import { ZmqTransport } from "@seaworthy/core/node";
 
 /** What the parent asks of a client: `count` round trips, at most `inFlight` of them at a time. */
@@ -20,10 +21,10 @@ export const highWaterMarks: { sendHighWaterMark: number; receiveHighWaterMark: 
 const body = Buffer.from("hello world");
 const delimiter = Buffer.alloc(0);
 
-/** `[20-byte id][][11-byte body]`, a new id each time. */
-export function request(sequence: number): Buffer[] {
-  const id = Buffer.alloc(20);
-  id.writeUInt32BE(sequence, 16);
+/** `[request id][][11-byte body]`, a new id each time. */
+export function request(sequence: number): Uint8Array[] {
+  const id = blankRequestId();
+  new DataView(id.buffer).setUint32(REQUEST_ID_BYTES - 4, sequence);
   return [id, delimiter, body];
 }
 

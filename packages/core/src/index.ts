@@ -80,6 +80,13 @@ export {
   type RequestDeskLimits,
   type RequestDropped,
 } from "./request-desk.js";
+export {
+  blankRequestId,
+  isRequestId,
+  REQUEST_ID_BYTES,
+  REQUEST_ID_EPOCH,
+  requestIdKey,
+} from "./request-id.js";
 export { type Arrival, MAX_SEQUENCE, SequenceSource, SequenceTracker } from "./sequence.js";
 export { SocketPool } from "./socket-pool.js";
 export { type ResolvedSettings, type ResolvedSpec, resolveSettings, resolveSpec } from "./socket-settings.js";

@@ -1,5 +1,6 @@
 import { FairQueue, type FairQueueItem } from "./fair-queue.js";
 import { byteLength, type Enveloped, type Frames, frameKey } from "./frames.js";
+import { requestIdKey } from "./request-id.js";
 import type { StatusEvent } from "./status.js";
 
 /** A request that a queue has taken in, on its way to a worker. */
@@ -21,8 +22,11 @@ export interface DeskRequest extends FairQueueItem {
   isOver: boolean;
 }
 
-/** Why a request was not given to a worker: `too-old` after `maxWaitingMs`. */
-export type DropReason = "queue-full" | "body-too-large" | "too-old" | "client-gone" | "closing";
+/**
+ * Why a request was not given to a worker: `too-old` after `maxWaitingMs`; `repeated` if it is the retry of a
+ * request of our client that waits still, so that the reply to that one answers both.
+ */
+export type DropReason = "queue-full" | "repeated" | "body-too-large" | "too-old" | "client-gone" | "closing";
 
 /** A request was not given to a worker; its client may ask again. */
 export interface RequestDropped extends StatusEvent {
@@ -48,6 +52,8 @@ export class RequestDesk {
   dropped = 0;
   readonly #maxBodyBytes: number;
   readonly #waiting: FairQueue<DeskRequest>;
+  /** Requests that wait and have an id, by client and id. */
+  readonly #identified = new Map<string, DeskRequest>();
   readonly #report: (event: RequestDropped) => void;
   #isClosed = false;
 
@@ -88,46 +94,68 @@ export class RequestDesk {
     return undefined;
   }
 
-  /** No worker is free. */
+  /**
+   * No worker is free. A retry of what waits already does not wait as well: under load, clients that ask
+   * again would else make the line longer, and longer lines make them ask again.
+   */
   wait(request: DeskRequest, now: number): void {
-    for (const gone of this.#waiting.add(request, now)) this.#drop(gone, "queue-full", now);
+    if (!this.#isFirst(request)) return this.#drop(request, "repeated", now);
+    for (const gone of this.#waiting.add(request, now)) this.#drop(this.#left(gone), "queue-full", now);
   }
 
   /** The worker that had it has gone: it is the next that is served. False if it was dropped instead. */
   putBack(request: DeskRequest, now: number): boolean {
     if (this.#isClosed) this.#drop(request, "closing", now);
-    else this.#waiting.putBack(request, now);
-    return !this.#isClosed;
+    else if (this.#isFirst(request)) this.#waiting.putBack(request, now);
+    else this.#drop(request, "repeated", now);
+    return !request.isOver;
   }
 
   /** The next in turn, or `undefined`. */
   next(): DeskRequest | undefined {
-    return this.#waiting.shift();
+    const request = this.#waiting.shift();
+    return request && this.#left(request);
   }
 
   /** What was put back need not be served any more. */
   withdraw(request: DeskRequest): void {
-    this.#waiting.takeReturned(request);
+    if (this.#waiting.takeReturned(request)) this.#left(request);
   }
 
   /** A client's connection is gone: nobody is left to answer. */
   clientGone(lane: string, now: number): void {
-    for (const request of this.#waiting.takeLane(lane)) this.#drop(request, "client-gone", now);
+    for (const request of this.#waiting.takeLane(lane)) {
+      this.#drop(this.#left(request), "client-gone", now);
+    }
   }
 
   /** Drops what has waited too long. */
   expire(now: number): void {
     for (let old = this.#waiting.takeOverdue(now); old !== undefined; old = this.#waiting.takeOverdue(now)) {
-      this.#drop(old, "too-old", now);
+      this.#drop(this.#left(old), "too-old", now);
     }
   }
 
   /** Takes nothing in any more; what waits is dropped. */
   close(now: number): void {
     this.#isClosed = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      this.#drop(next, "closing", now);
-    }
+    for (let next = this.next(); next !== undefined; next = this.next()) this.#drop(next, "closing", now);
+  }
+
+  /** Takes note of a request that is to wait; false if a copy of it waits already. */
+  #isFirst(request: DeskRequest): boolean {
+    const key = identity(request);
+    if (key === undefined) return true;
+    if (this.#identified.has(key)) return false;
+    this.#identified.set(key, request);
+    return true;
+  }
+
+  /** It waits no more. */
+  #left(request: DeskRequest): DeskRequest {
+    const key = identity(request);
+    if (key !== undefined) this.#identified.delete(key);
+    return request;
   }
 
   #drop(request: DeskRequest, reason: DropReason, now: number): void {
@@ -135,4 +163,10 @@ export class RequestDesk {
     this.dropped += 1;
     this.#report({ type: "request-dropped", at: now, reason, waitedMs: now - request.receivedAt });
   }
+}
+
+/** What a request and its retries over the same connection have in common, if its client is ours. */
+function identity({ lane, route }: DeskRequest): string | undefined {
+  const key = requestIdKey(route);
+  return key && `${key}${lane}`;
 }

@@ -22,8 +22,9 @@ const ANY_STATE = "in any state";
 const TITLES: Readonly<Record<DiagramPart, string>> = { all: "", "going-on": " goes on", ending: " ends" };
 
 /**
- * A table as a state diagram in Mermaid's language. Events that do the same between two states share
- * an arrow. In the ending part, an event that does the same in every state is drawn once, from any.
+ * A table as a state diagram in Mermaid's language. All events that lead from one state to another share an
+ * arrow, since Mermaid draws labels of parallel ones over each other. In the ending part, an event that does
+ * the same in every state is drawn once, from any.
  */
 export function stateDiagram({ name, initial, states, final, moves }: Drawable, part: DiagramPart): string {
   const isEnding = ({ to }: Move): boolean => final.includes(to);
@@ -34,6 +35,8 @@ export function stateDiagram({ name, initial, states, final, moves }: Drawable, 
     ending: joinEqual(ending, states.length - final.length),
   }[part];
   const shown = part === "all" ? states : [...new Set(drawn.flatMap(({ from, to }) => [from, to]))];
+  const inside = drawn.filter(({ from, to }) => from === to);
+  const between = drawn.filter(({ from, to }) => from !== to);
   const words = drawn.map(({ from, event, to }) => `${from} on ${event} to ${to}`);
   return [
     "stateDiagram-v2",
@@ -41,7 +44,8 @@ export function stateDiagram({ name, initial, states, final, moves }: Drawable, 
     `  accDescr: ${words.join(", ")}`,
     ...shown.map((state) => `  state "${state}" as ${mermaidId(state)}`),
     ...(part === "ending" ? [] : [`  [*] --> ${mermaidId(initial)}`]),
-    ...[...groupBy(drawn, ({ from, to, action }) => [from, to, action]).values()].map(arrow),
+    ...[...groupBy(inside, ({ from }) => from).values()].map(innerLine),
+    ...[...groupBy(between, ({ from, to }) => [from, to]).values()].map(arrow),
     ...(part === "all" ? final.map((state) => `  ${mermaidId(state)} --> [*]`) : []),
     "",
   ].join("\n");
@@ -56,9 +60,27 @@ function joinEqual(moves: readonly Move[], states: number): readonly Move[] {
 }
 
 function arrow(moves: readonly Move[]): string {
-  const { from, to, action } = moves[0] as Move;
-  const label = [...moves.map(({ event }) => event), ...(action === undefined ? [] : [`/ ${action}`])];
-  return `  ${mermaidId(from)} --> ${mermaidId(to)} : ${label.join("<br/>")}`;
+  const { from, to } = moves[0] as Move;
+  return `  ${mermaidId(from)} --> ${mermaidId(to)} : ${label(moves)}`;
+}
+
+/** What happens within a state is written into its box: Mermaid lays loops over whatever is beside it. */
+function innerLine(moves: readonly Move[]): string {
+  const { from } = moves[0] as Move;
+  return `  ${mermaidId(from)} : ${label(moves)}`;
+}
+
+function label(moves: readonly Move[]): string {
+  const lines = [...groupBy(moves, ({ action }) => action).values()].map(causeAndAction);
+  // Those that do nothing come last: above an action they would seem to do it.
+  const silent = moves.flatMap(({ event, action }) => (action === undefined ? event : []));
+  return [...lines.flat(), ...silent].join("<br/>");
+}
+
+/** Lines of a label: the events, and below them what they do; none for those that do nothing. */
+function causeAndAction(moves: readonly Move[]): string[] {
+  const action = moves[0]?.action;
+  return action === undefined ? [] : [...moves.map(({ event }) => event), `/ ${action}`];
 }
 
 /** As Map.groupBy, which Node.js 20 does not have. */

@@ -1,7 +1,9 @@
 import {
+  blankRequestId,
   type DeskRequest,
   frameKey,
   keyFrame,
+  REQUEST_ID_BYTES,
   RequestDesk,
   type RequestDeskLimits,
   type RequestDropped,
@@ -151,6 +153,104 @@ describe("RequestDesk", () => {
     expect(events.map(({ at }) => at)).toEqual([10, 10, 10, 11, 12, 13]);
     expect([running, waiting, back].map(({ isOver }) => isOver)).toEqual([true, true, true]);
     expect([desk.waiting, desk.deadline, desk.requests]).toEqual([0, undefined, 5]);
+  });
+
+  describe("with a retry of a request of our client", () => {
+    const idOf = (sequence: number, kind = 0): Uint8Array => {
+      const id = blankRequestId();
+      id[3] = kind;
+      id[REQUEST_ID_BYTES - 1] = sequence;
+      return id;
+    };
+
+    /** A desk at which `ask` lets a client's numbered request wait. */
+    function identified(limits: Partial<RequestDeskLimits> = {}) {
+      const { desk, events } = setup(limits);
+      const ask = (client: string, sequence: number, now = 0): DeskRequest => {
+        const route = [keyFrame(client), idOf(sequence)];
+        const request = desk.admit({ route, body: [textFrame("x")] }, now) as DeskRequest;
+        desk.wait(request, now);
+        return request;
+      };
+      return { desk, events, ask, reasons: () => events.map(({ reason }) => reason) };
+    }
+
+    it("does not let it wait as well, so that the line does not grow by being long", () => {
+      const { desk, events, ask } = identified();
+      const first = ask("a", 1);
+      const again = ask("a", 1, 30);
+      expect([first.isOver, again.isOver, desk.waiting, desk.dropped]).toEqual([false, true, 1, 1]);
+      expect(events).toEqual([{ type: "request-dropped", at: 30, reason: "repeated", waitedMs: 0 }]);
+      expect([desk.next(), desk.next()]).toEqual([first, undefined]);
+    });
+
+    it("lets it wait once the one before is at a worker, which may never reply", () => {
+      const { desk, ask, reasons } = identified();
+      const first = ask("a", 1);
+      expect(desk.next()).toBe(first);
+      expect([ask("a", 1).isOver, desk.waiting, reasons()]).toEqual([false, 1, []]);
+    });
+
+    it("takes another request, another client and another connection for what they are", () => {
+      const { desk, ask, reasons } = identified();
+      for (const client of ["a", "b"]) for (const sequence of [1, 2]) ask(client, sequence);
+      expect([desk.waiting, reasons()]).toEqual([4, []]);
+    });
+
+    it("knows none of clients that are not ours, whatever their envelopes look like", () => {
+      const { desk } = setup();
+      const foreign = [
+        [keyFrame("a")],
+        [idOf(1)],
+        [keyFrame("a"), idOf(1), textFrame("hop")],
+        [keyFrame("a"), idOf(1).subarray(1)],
+      ];
+      for (const route of [...foreign, ...foreign]) {
+        desk.wait(desk.admit({ route, body: [textFrame("x")] }, 0) as DeskRequest, 0);
+      }
+      expect([desk.waiting, desk.dropped]).toEqual([2 * foreign.length, 0]);
+    });
+
+    it.each<[string, (desk: RequestDesk, request: DeskRequest) => void]>([
+      ["too old", (desk) => desk.expire(100)],
+      ["without its client", (desk) => desk.clientGone("a", 1)],
+      ["given to a worker", (desk) => void desk.next()],
+      [
+        "put back and withdrawn",
+        (desk, request) => {
+          desk.next();
+          desk.putBack(request, 0);
+          desk.withdraw(request);
+        },
+      ],
+    ])("forgets the one before when it is %s", (_how, end) => {
+      const { desk, ask, reasons } = identified();
+      end(desk, ask("a", 1));
+      expect([ask("a", 1, 100).isOver, reasons().includes("repeated"), desk.waiting]).toEqual([
+        false,
+        false,
+        1,
+      ]);
+    });
+
+    it("forgets one for which there is no room", () => {
+      const { desk, ask, reasons } = identified({ maxWaiting: 1 });
+      ask("a", 1);
+      ask("a", 2);
+      ask("a", 2);
+      expect([desk.waiting, reasons()]).toEqual([1, ["queue-full", "queue-full"]]);
+    });
+
+    it("knows what was put back, and puts nothing back that waits again", () => {
+      const { desk, ask, reasons } = identified();
+      const first = ask("a", 1);
+      desk.next();
+      expect([desk.putBack(first, 1), ask("a", 1, 2).isOver]).toEqual([true, true]);
+      expect(desk.next()).toBe(first);
+      const retry = ask("a", 1, 3);
+      expect([desk.putBack(first, 4), first.isOver]).toEqual([false, true]);
+      expect([desk.next(), desk.waiting, reasons()]).toEqual([retry, 0, ["repeated", "repeated"]]);
+    });
   });
 
   it("counts every request as waiting, dropped or handed on, over a long run", () => {

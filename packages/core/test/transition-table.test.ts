@@ -111,6 +111,25 @@ describe("TransitionTable", () => {
     ]);
   });
 
+  it("draws one arrow from a state to another, and writes what stays within a state into it", () => {
+    const table = new TransitionTable<"a" | "b", "x" | "y" | "z", "act" | "tidy">({
+      name: "pair",
+      initial: "a",
+      final: [],
+      events: ["x", "y", "z"],
+      states: {
+        a: { x: go("b", "act"), y: go("b"), z: go("b", "tidy") },
+        b: { x: go("a", "act"), y: go("b", "tidy"), z: go("a", "act") },
+      },
+    });
+    expect(table.toMermaid().split("\n").slice(5, -1)).toEqual([
+      "  [*] --> a",
+      "  b : y<br/>/ tidy",
+      "  a --> b : x<br/>/ act<br/>z<br/>/ tidy<br/>y",
+      "  b --> a : x<br/>z<br/>/ act",
+    ]);
+  });
+
   it("reports a pair that nobody decided", () => {
     expect(build({ a: { e: stay } })).toThrow(
       new TypeError('table "t": nothing decided for event "f" in state "a"'),

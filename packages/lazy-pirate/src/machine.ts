@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { REQUEST_ID_BYTES } from "@seaworthy/core";
 export { LazyPirateClientMachine } from "./client-machine.js";
 export type {
   LazyPirateClientEvent,
@@ -56,7 +57,6 @@ export {
   encodeRequest,
   encodeRequestId,
   type FailureReply,
-  REQUEST_ID_BYTES,
   type Reply,
   type Request,
   type RequestId,

@@ -15,26 +15,22 @@
  * | 12–19 | sequence number within the epoch, most significant byte first    |
  */
 import {
+  blankRequestId,
   DELIMITER,
   type Frames,
-  frameKey,
   frameText,
+  isRequestId,
   type Malformed,
   malformed,
   openEnvelope,
+  REQUEST_ID_EPOCH,
   readUint64,
+  requestIdKey,
   textFrame,
   writeUint64,
 } from "@seaworthy/core";
 
-/** Length of a request id in bytes. */
-export const REQUEST_ID_BYTES = 20;
-
-const MAGIC_0 = 0x53; // S
-const MAGIC_1 = 0x57; // W
-const VERSION = 1;
 const KIND_OFFSET = 3;
-const EPOCH_OFFSET = 4;
 const SEQUENCE_OFFSET = 12;
 const KIND_MESSAGE = 0;
 const KIND_FAILURE = 1;
@@ -72,12 +68,9 @@ export interface Request {
 
 /** The id of a request as a frame. */
 export function encodeRequestId({ epoch, sequence }: RequestId): Uint8Array {
-  const frame = new Uint8Array(REQUEST_ID_BYTES);
-  frame[0] = MAGIC_0;
-  frame[1] = MAGIC_1;
-  frame[2] = VERSION;
+  const frame = blankRequestId();
   frame[KIND_OFFSET] = KIND_MESSAGE;
-  writeUint64(frame, EPOCH_OFFSET, epoch);
+  writeUint64(frame, REQUEST_ID_EPOCH, epoch);
   writeUint64(frame, SEQUENCE_OFFSET, sequence);
   return frame;
 }
@@ -93,7 +86,7 @@ export function decodeReply(frames: Uint8Array[]): Reply | FailureReply | Malfor
   if (id === undefined || !isRequestId(id)) return malformed("reply without a request id in its envelope");
   if (frames[1]?.length !== 0) return malformed("reply without an empty frame after the request id");
   if (frames.length < 3) return malformed("reply without a body");
-  const epoch = readUint64(id, EPOCH_OFFSET);
+  const epoch = readUint64(id, REQUEST_ID_EPOCH);
   const sequence = readUint64(id, SEQUENCE_OFFSET);
   const body = frames.slice(2);
   switch (id[KIND_OFFSET]) {
@@ -111,12 +104,9 @@ export function decodeRequest(frames: Uint8Array[]): Request | Malformed {
   const opened = openEnvelope(frames);
   if (opened.type === "malformed") return opened;
   const { route, body } = opened;
-  const last = route.at(-1) as Uint8Array;
-  // The routing id, frame 0, is the socket's and never a request id, whatever it looks like.
-  const isOurs = route.length > 1 && isRequestId(last);
-  if (isOurs && last[KIND_OFFSET] !== KIND_MESSAGE)
-    return malformed(`request of unknown kind ${last[KIND_OFFSET]}`);
-  const key = isOurs ? frameKey(last.subarray(EPOCH_OFFSET)) : undefined;
+  const key = requestIdKey(route);
+  const kind = key === undefined ? KIND_MESSAGE : route.at(-1)?.[KIND_OFFSET];
+  if (kind !== KIND_MESSAGE) return malformed(`request of unknown kind ${kind}`);
   return { type: "request", route, key, body };
 }
 
@@ -128,14 +118,8 @@ export function encodeReply(route: Frames, body: Frames): Frames {
 /** The report of a failed handler, or `undefined` where the client would not understand it. */
 export function encodeFailure(route: Frames, message: string): Frames | undefined {
   const id = route.at(-1);
-  if (id === undefined || route.length < 2 || !isRequestId(id)) return undefined;
+  if (id === undefined || requestIdKey(route) === undefined) return undefined;
   const failureId = id.slice();
   failureId[KIND_OFFSET] = KIND_FAILURE;
   return [...route.slice(0, -1), failureId, DELIMITER, textFrame(message.slice(0, MAX_FAILURE_TEXT))];
-}
-
-function isRequestId(frame: Uint8Array): boolean {
-  return (
-    frame.length === REQUEST_ID_BYTES && frame[0] === MAGIC_0 && frame[1] === MAGIC_1 && frame[2] === VERSION
-  );
 }

@@ -3,8 +3,15 @@ import { EventEmitter } from "node:events";
 import type { StatusEvent } from "../status.js";
 import { throwUncaught } from "./uncaught.js";
 
+/** The status events of a type, also where one member of the union stands for several types. */
+type EventOf<E extends StatusEvent, T> = E extends unknown
+  ? T extends E["type"]
+    ? E & { readonly type: T }
+    : never
+  : never;
+
 /** Events of a role: each status event under its own type, and all of them under `status`. */
-export type StatusMap<E extends StatusEvent> = { [T in E["type"]]: [event: Extract<E, { type: T }>] } & {
+export type StatusMap<E extends StatusEvent> = { [T in E["type"]]: [event: EventOf<E, T>] } & {
   status: [event: E];
 };
 
