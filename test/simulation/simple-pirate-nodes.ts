@@ -55,6 +55,12 @@ export interface ClientApp {
   request(call: number, limits: { timeoutMs: number; attempts: number }): void;
 }
 
+export interface QueueApp {
+  readonly machine: SimplePirateQueueMachine;
+  /** Requests of whose end without a worker it has told. */
+  readonly dropped: number;
+}
+
 export interface WorkerApp {
   readonly machine: SimplePirateWorkerMachine;
   /** Leaves the queue, and comes back as if it were new. */
@@ -86,15 +92,17 @@ export function bootQueue({
   simulation,
   setting: { maxWaiting, maxWorkers },
   violated,
-}: World): SimulatedNode<SimplePirateQueueMachine> {
+}: World): SimulatedNode<QueueApp> {
   return simulation.node(QUEUE, ({ transport, scheduler, random, log }) => {
     const options = resolveQueueOptions({ maxWaiting, maxWorkers, maxWaitingMs: 2000 });
     const machine = new SimplePirateQueueMachine(options);
     const epoch = Uint8Array.from({ length: 8 }, () => 256 * random());
     const backend = new BackendWitness();
+    let dropped = 0;
     const witnesses: Witness[] = [new FrontendWitness(QUEUE, violated), backend];
     const status = (event: SimplePirateQueueEvent): void => {
       log("status", event.type);
+      if (event.type === "request-dropped") dropped += 1;
       if (event.type === "request-lost" && event.reason === "worker-ready" && !backend.isReady)
         violated("a request is lost of which no worker has said that it will not answer");
     };
@@ -108,7 +116,12 @@ export function bootQueue({
     });
     wired.bindFrontend("tcp://*:5555");
     wired.bindBackend("tcp://*:5556");
-    return machine;
+    return {
+      machine,
+      get dropped() {
+        return dropped;
+      },
+    };
   });
 }
 

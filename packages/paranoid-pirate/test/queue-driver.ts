@@ -1,4 +1,4 @@
-import { Addresses, frameKey, textFrame } from "@seaworthy/core";
+import { frameKey, textFrame } from "@seaworthy/core";
 import {
   type ParanoidPirateQueueInput,
   ParanoidPirateQueueMachine,
@@ -8,8 +8,6 @@ import {
   type WorkerCommand,
   workerRoutingId,
 } from "../src/machine.js";
-
-export const addresses: Addresses = new Addresses(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
 
 /** Routing id of a worker of ours, which understands greetings and LEAVE. */
 export const ours = (name: string): string => workerRoutingId(name, 1);

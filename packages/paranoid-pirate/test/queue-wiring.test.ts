@@ -1,5 +1,6 @@
 import { Addresses, textFrame } from "@seaworthy/core";
 import { expect, it } from "vitest";
+import { FakeSockets, HandClock } from "../../core/test/support/fake-sockets.js";
 import {
   encodeHeartbeat,
   encodeLeave,
@@ -10,7 +11,6 @@ import {
   wireQueue,
   workerRoutingId,
 } from "../src/machine.js";
-import { FakeSockets, HandClock } from "./fake-sockets.js";
 
 const addresses = new Addresses(new Uint8Array(8));
 const empty = new Uint8Array(0);

@@ -1,8 +1,5 @@
-import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { Readme } from "../../core/test/support/readme.js";
 import type { ParanoidPirateQueueEvent, ParanoidPirateWorkerEvent } from "../src/index.js";
 import { resolveQueueOptions, resolveWorkerOptions } from "../src/machine.js";
 
@@ -33,37 +30,22 @@ const workerEvents: Record<ParanoidPirateWorkerEvent["type"], true> = {
   "process-stalled": true,
 };
 
-const folder = fileURLToPath(new URL("..", import.meta.url));
-const readme = await readFile(`${folder}/README.md`, "utf8");
-
-/** The options in the table of a section. */
-function options(section: string): string[] {
-  const [, text = ""] = readme.split(`## ${section}\n`);
-  const [, table = ""] = text.split("\n## ", 1)[0]?.split("| option |") ?? [];
-  const rows = table.split("\n").filter((line) => line.startsWith("| `"));
-  return rows.flatMap((row) =>
-    [...(row.split("|")[1] ?? "").matchAll(/`(\w+)`/g)].map(([, name]) => `${name}`),
-  );
-}
+const readme = await Readme.of(import.meta.url);
 
 describe("the README", () => {
   it("has an example that runs as it stands, and shows how a request outlives its worker", async () => {
-    const [, program = ""] = /^```js\n(.*?)^```$/ms.exec(readme) ?? [];
-    const flags = ["--conditions=@seaworthy/source", "--import", "tsx", "--input-type=module", "--eval"];
-    const run = promisify(execFile)(process.execPath, [...flags, program], { cwd: folder });
-    expect(await run).toEqual({
+    expect(await readme.runExample()).toEqual({
       stdout: "to another worker { deliveries: 1 }\nyou said ahoy\n",
       stderr: "",
     });
   });
 
   it("lists every option of both roles, and no other", () => {
-    expect(options("The queue").sort()).toEqual(Object.keys(resolveQueueOptions()).sort());
-    expect(options("The worker").sort()).toEqual(Object.keys(resolveWorkerOptions()).sort());
+    expect(readme.options("The queue")).toEqual(Object.keys(resolveQueueOptions()).sort());
+    expect(readme.options("The worker")).toEqual(Object.keys(resolveWorkerOptions()).sort());
   });
 
   it("lists every event", () => {
-    const events = [...Object.keys(queueEvents), ...Object.keys(workerEvents)];
-    expect(events.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+    expect(readme.lacks([...Object.keys(queueEvents), ...Object.keys(workerEvents)])).toEqual([]);
   });
 });

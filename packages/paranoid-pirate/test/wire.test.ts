@@ -150,7 +150,7 @@ describe("malformed messages", () => {
         expect(["ready", "heartbeat", "leave", "reply", "malformed"]).toContain(fromWorker(frames).type);
         expect(["heartbeat", "leave", "request", "malformed"]).toContain(fromQueue(frames).type);
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 });

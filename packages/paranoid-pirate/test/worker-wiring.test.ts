@@ -1,5 +1,6 @@
 import { Addresses, textFrame } from "@seaworthy/core";
 import { expect, it } from "vitest";
+import { FakeSockets, HandClock } from "../../core/test/support/fake-sockets.js";
 import {
   encodeAddressed,
   encodeHeartbeat,
@@ -9,7 +10,6 @@ import {
   resolveWorkerOptions,
   wireWorker,
 } from "../src/machine.js";
-import { FakeSockets, HandClock } from "./fake-sockets.js";
 
 const address = new Addresses(new Uint8Array(8)).encode(1);
 const endpoint = "tcp://queue:1";

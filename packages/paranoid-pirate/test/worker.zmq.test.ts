@@ -147,7 +147,7 @@ describe("requests", () => {
 describe("a queue that goes", () => {
   it("and comes back on the same ports finds its workers there again, after pauses that grow", async () => {
     const first = await newQueue();
-    const worker = newWorker(first.backend, { heartbeatMs: 10, reconnect: { jitter: 0 } });
+    const worker = newWorker(first.backend, { reconnect: { initialMs: 10, jitter: 0 } });
     const opened = reported(worker, "session-opened");
     void worker.serve(({ body }) => body);
     await opened;
@@ -186,9 +186,11 @@ describe("a queue that goes", () => {
 
   it("silent is left for a new connection", async () => {
     const queue = new BareQueue();
-    const worker = newWorker(queue.endpoint, { heartbeatMs: 10 });
-    const lost = reported(worker, "session-lost");
+    const worker = newWorker(queue.endpoint, { heartbeatMs: 50 });
+    const opened = reported(worker, "session-opened");
     void worker.serve(() => "x");
+    await opened;
+    const lost = reported(worker, "session-lost");
     const [first] = await queue.receive();
     expect((await lost)[0]).toMatchObject({ how: "silent" });
     let [id, frame] = await queue.receive();

@@ -11,6 +11,7 @@ import {
   type Stalled,
 } from "@seaworthy/core";
 import type {
+  LossReason,
   SimplePirateQueueEvent,
   SimplePirateQueueInput,
   SimplePirateQueueOutput,
@@ -109,6 +110,8 @@ export class SimplePirateQueueMachine implements Machine<SimplePirateQueueInput,
         return this.#saidReady(input.worker);
       case "undelivered":
         return this.#undelivered(input);
+      case "worker-departed":
+        return this.#departed(input.worker);
       case "undeliverable":
         this.#counters.undeliverable += 1;
         return this.#report({ type: "reply-undeliverable", at, reason: input.reason });
@@ -170,9 +173,7 @@ export class SimplePirateQueueMachine implements Machine<SimplePirateQueueInput,
   }
 
   #join(id: Uint8Array, key: string): void {
-    if (this.#workers.size >= this.#maxWorkers && !this.#forgetLongestBusy()) {
-      return this.#report({ type: "worker-refused", at: this.#now, worker: readableId(id) });
-    }
+    if (this.#workers.size >= this.#maxWorkers) this.#makeRoom();
     const worker = new WorkerRecord(id, key);
     this.#workers.set(key, worker);
     this.#report({ type: "worker-joined", at: this.#now, worker: readableId(id) });
@@ -187,14 +188,23 @@ export class SimplePirateQueueMachine implements Machine<SimplePirateQueueInput,
     else this.#dispatch(worker, request);
   }
 
-  /** Nothing tells a worker that died of its request from a slow one; the longest at it is the likeliest. */
-  #forgetLongestBusy(): boolean {
-    const worker = this.#busy.first;
-    if (worker === undefined) return false;
+  /**
+   * Nothing tells a worker that died of its request from a slow one; the longest at it is the likeliest to have.
+   * If none is busy, the one that has been ready for longest may be dead, and the newcomer surely lives.
+   */
+  #makeRoom(): void {
+    const worker = (this.#busy.first ?? this.#ready.first) as WorkerRecord;
     this.#strike(worker);
     this.#report({ type: "worker-forgotten", at: this.#now, worker: readableId(worker.id) });
-    this.#lose(worker, worker.request as DeskRequest, "worker-forgotten");
-    return true;
+    if (worker.request !== undefined) this.#lose(worker, worker.request, "worker-forgotten");
+  }
+
+  #departed(id: Uint8Array): void {
+    const worker = this.#workers.get(frameKey(id));
+    if (worker === undefined) return;
+    this.#strike(worker);
+    this.#report({ type: "worker-gone", at: this.#now, worker: readableId(id), reason: "departed" });
+    if (worker.request !== undefined) this.#lose(worker, worker.request, "worker-departed");
   }
 
   #undelivered({ worker: id, number, reason }: SimplePirateQueueInput & { type: "undelivered" }): void {
@@ -216,7 +226,7 @@ export class SimplePirateQueueMachine implements Machine<SimplePirateQueueInput,
     this.#workers.delete(worker.key);
   }
 
-  #lose(worker: WorkerRecord, request: DeskRequest, reason: "worker-ready" | "worker-forgotten"): void {
+  #lose(worker: WorkerRecord, request: DeskRequest, reason: LossReason): void {
     request.isOver = true;
     this.#counters.lost += 1;
     this.#report({ type: "request-lost", at: this.#now, worker: readableId(worker.id), reason });

@@ -12,6 +12,9 @@ import type { WorkerReady, WorkerReply } from "./wire.js";
 /** Why a message was not sent: ZeroMQ could not route it, or the socket takes no more. */
 export type UnsentReason = RefusalReason | "queue-full";
 
+/** What became of the worker that had a request. */
+export type LossReason = "worker-ready" | "worker-departed" | "worker-forgotten";
+
 /** What can happen to a queue. */
 export type SimplePirateQueueInput =
   | FrontendInput
@@ -24,6 +27,8 @@ export type SimplePirateQueueInput =
       readonly number: number | undefined;
       readonly reason: UnsentReason;
     }
+  /** A worker's connection is gone, and it cannot come back as the one that it was. */
+  | { readonly type: "worker-departed"; readonly worker: Uint8Array }
   /** No more requests are to be taken. */
   | { readonly type: "close" };
 
@@ -31,19 +36,23 @@ export type SimplePirateQueueInput =
 export type SimplePirateQueueEvent =
   /**
    * `worker-joined`: a worker that was not known is ready; `worker-forgotten`: at `maxWorkers`, the one that
-   * has been busy for longest made room for it; `worker-refused`: no worker is busy, so that none makes room.
+   * has been busy for longest, or else ready for longest, made room for it.
    */
   | (StatusEvent & {
-      readonly type: "worker-joined" | "worker-forgotten" | "worker-refused";
+      readonly type: "worker-joined" | "worker-forgotten";
       readonly worker: string;
     })
-  /** A request could not be sent to it: its connection has ended, or it does not read. */
-  | (StatusEvent & { readonly type: "worker-gone"; readonly worker: string; readonly reason: UnsentReason })
+  /** Its connection has ended (`departed`), or a request could not be sent to it. */
+  | (StatusEvent & {
+      readonly type: "worker-gone";
+      readonly worker: string;
+      readonly reason: UnsentReason | "departed";
+    })
   | (StatusEvent & {
       readonly type: "request-lost";
       readonly worker: string;
       /** `worker-ready`: the worker had it, and says READY instead of a reply. */
-      readonly reason: "worker-ready" | "worker-forgotten";
+      readonly reason: LossReason;
     })
   | RequestDropped
   | (StatusEvent & {
@@ -74,7 +83,7 @@ export interface SimplePirateQueueStats {
   returned: number;
   /** Replies passed on to their clients. */
   answered: number;
-  /** Requests that a worker had and did not reply to: it said READY again, or was forgotten. */
+  /** Requests that a worker had and did not reply to: it said READY again, has gone, or was forgotten. */
   lost: number;
   /** Requests that no worker got: no room, too old, too large, client gone, closing. */
   dropped: number;

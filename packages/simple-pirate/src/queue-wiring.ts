@@ -1,5 +1,6 @@
 import {
   type Addresses,
+  isAnonymous,
   MachineHost,
   openFrontend,
   type QueueOwner,
@@ -46,9 +47,13 @@ export function wireQueue(
   const frontend = openFrontend(transport, surroundings.frontend, true, (input) => host.feed(input));
   const backend: TransportSocket = transport.open(
     // A worker that comes back under its old routing id is to be heard, not the connection it has lost.
-    { ...surroundings.backend, type: "router", handover: true },
+    { ...surroundings.backend, type: "router", handover: true, departures: true },
     {
       message: (frames) => host.feed(decodeFromWorker(frames, addresses)),
+      departed(id) {
+        // One with a name of its own may come back under it, and a REQ says READY only once.
+        if (isAnonymous(id)) host.feed({ type: "worker-departed", worker: id });
+      },
       refused(frames, reason) {
         const number = addresses.decode(frames[ADDRESS_INDEX] as Uint8Array);
         host.feed({ type: "undelivered", worker: frames[0] as Uint8Array, number, reason });

@@ -1,6 +1,7 @@
 import {
   Backoff,
   byteLength,
+  type DeadlineEntry,
   DeadlineQueue,
   Fifo,
   type Frames,
@@ -8,7 +9,6 @@ import {
   type Random,
   type Stalled,
   Workbench,
-  type WorkItem,
 } from "@seaworthy/core";
 import { Session } from "./session.js";
 import { type SessionEvent, sessionLife } from "./session-life.js";
@@ -108,7 +108,7 @@ export class SimplePirateWorkerMachine implements Machine<SimplePirateWorkerInpu
         this.stats.malformed += 1;
         return this.#report({ type: "message-dropped", at: now, reason: input.reason });
       case "connect":
-        if (!this.#queues.has(input.endpoint)) this.#queues.set(input.endpoint, 0);
+        if (!this.#isClosing && !this.#queues.has(input.endpoint)) this.#queues.set(input.endpoint, 0);
         return this.#grow();
       case "disconnect":
         return this.#disconnect(input.endpoint);
@@ -164,7 +164,8 @@ export class SimplePirateWorkerMachine implements Machine<SimplePirateWorkerInpu
   }
 
   #stopTimer({ timer }: Session): void {
-    if (timer !== undefined) this.#timers.cancel(timer);
+    // Each has had one since it was opened first.
+    this.#timers.cancel(timer as DeadlineEntry<Session>);
   }
 
   #disconnect(endpoint: string): void {
@@ -185,11 +186,8 @@ export class SimplePirateWorkerMachine implements Machine<SimplePirateWorkerInpu
 
   /** The application will not ask for what still waits. */
   #refuseWaiting(): void {
-    for (let count = this.#bench.waiting; count > 0; count--) {
-      this.#bench.demand(1);
-      const { ticket, session: connection } = this.#bench.next() as WorkItem;
-      this.#bench.finish(ticket);
-      const session = this.#byConnection.get(connection) as Session;
+    for (const item of this.#bench.close()) {
+      const session = this.#byConnection.get(item.session) as Session;
       this.#refuse(session, "leaving");
       this.#release(session);
     }
