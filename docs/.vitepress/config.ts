@@ -4,6 +4,12 @@ import { decisionsSidebar } from "./decisions-sidebar.js";
 import { mermaidFences } from "./mermaid-fences.js";
 import { searchOptions } from "./search-options.js";
 
+const patterns = [
+  { text: "Lazy Pirate", link: "/patterns/lazy-pirate" },
+  { text: "Simple Pirate", link: "/patterns/simple-pirate" },
+  { text: "Paranoid Pirate", link: "/patterns/paranoid-pirate" },
+];
+
 export default defineConfig({
   title: "Seaworthy",
   description: "The reliability patterns of the ZeroMQ guide as small TypeScript packages for Node.js.",
@@ -25,7 +31,7 @@ export default defineConfig({
     outline: [2, 3],
     nav: [
       { text: "Choose a pattern", link: "/guide/choosing" },
-      { text: "Lazy Pirate", link: "/patterns/lazy-pirate" },
+      { text: "Patterns", activeMatch: "^/patterns/", items: patterns },
       { text: "API", link: "/api/", activeMatch: "^/api/" },
     ],
     sidebar: {
@@ -39,7 +45,7 @@ export default defineConfig({
             { text: "Status, errors and stats", link: "/guide/status-and-errors" },
           ],
         },
-        { text: "Patterns", items: [{ text: "Lazy Pirate", link: "/patterns/lazy-pirate" }] },
+        { text: "Patterns", items: patterns },
         {
           text: "Foundations",
           items: [

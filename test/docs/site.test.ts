@@ -1,4 +1,7 @@
+import type { TransitionTable } from "@seaworthy/core";
 import { requestLife } from "@seaworthy/lazy-pirate/machine";
+import * as paranoid from "@seaworthy/paranoid-pirate/machine";
+import * as simple from "@seaworthy/simple-pirate/machine";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -11,21 +14,78 @@ import {
   workspaceFile,
 } from "./site.js";
 
+type Life = TransitionTable<string, string, string, string>;
+
+/** A pattern's page: what it draws, and the examples that it shows. */
+interface PatternPage {
+  readonly title: string;
+  readonly path: string;
+  readonly lives: readonly Life[];
+  /** A word of each sequence diagram, in order. */
+  readonly sequences: readonly string[];
+  /** How many state diagrams, sequences and charts there are. */
+  readonly drawings: number;
+  /** Whether a phone shows all of every drawing, the state diagrams too. */
+  readonly fitsPhone: boolean;
+  readonly examples: readonly string[];
+}
+
+const patterns: readonly PatternPage[] = [
+  {
+    title: "Lazy Pirate",
+    path: "/patterns/lazy-pirate.html",
+    lives: [requestLife],
+    sequences: ["crashes", "LazyPirateClient", "connection 2"],
+    drawings: 5,
+    fitsPhone: true,
+    examples: ["lazy-pirate/client", "lazy-pirate/server"],
+  },
+  {
+    title: "Simple Pirate",
+    path: "/patterns/simple-pirate.html",
+    lives: [simple.sessionLife],
+    sequences: ["READY", "crashes"],
+    drawings: 5,
+    fitsPhone: false,
+    examples: ["simple-pirate/queue", "simple-pirate/worker"],
+  },
+  {
+    title: "Paranoid Pirate",
+    path: "/patterns/paranoid-pirate.html",
+    lives: [paranoid.workerLife, paranoid.sessionLife],
+    sequences: ["knows nothing", "connection gone", "frozen"],
+    drawings: 7,
+    fitsPhone: false,
+    examples: ["paranoid-pirate/queue", "paranoid-pirate/worker"],
+  },
+];
+
 const lazyPirate = "/patterns/lazy-pirate.html";
+const patternPaths = patterns.map(({ path }) => path);
 const pages = [
   "/",
   "/guide/choosing.html",
   "/guide/status-and-errors.html",
-  lazyPirate,
+  ...patternPaths,
   "/packages/core.html",
   "/packages/simulator.html",
   "/api/",
   "/api/@seaworthy/lazy-pirate/classes/LazyPirateClient.html",
+  "/api/@seaworthy/simple-pirate/classes/SimplePirateQueue.html",
+  "/api/@seaworthy/paranoid-pirate/classes/ParanoidPirateWorker.html",
 ];
 
-const pagesWithDiagrams = ["/guide/choosing.html", lazyPirate, "/packages/core.html"];
+const pagesWithDiagrams = ["/guide/choosing.html", ...patternPaths, "/packages/core.html"];
 
-beforeAll(buildSite);
+/** A busy machine builds in minutes and draws in seconds. */
+const BUILD_TIMEOUT_MS = 300_000;
+const DRAWING_TIMEOUT_MS = 30_000;
+
+function eventually<T>(read: () => T): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(read, { timeout: DRAWING_TIMEOUT_MS });
+}
+
+beforeAll(buildSite, BUILD_TIMEOUT_MS);
 
 test("every link within the site leads to a page, and to a heading that is there", async () => {
   const built = await builtPages();
@@ -79,34 +139,49 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     const response = await page.goto(site.origin + path, { waitUntil: "load" });
     expect(response?.status()).toBe(200);
     const waiting = page.locator(".diagram-source");
-    await expect.poll(() => waiting.count()).toBe(0);
+    await eventually(() => waiting.count()).toBe(0);
     return page;
   }
 
-  test("the home page leads to Lazy Pirate", async () => {
+  test.each(patterns)("the home page leads to $title", async ({ title, path }) => {
     const page = await open("/");
-    await page.locator(".VPHero").getByRole("link", { name: "Lazy Pirate" }).click();
-    await page.waitForURL(site.origin + lazyPirate);
-    expect(await page.locator("h1").innerText()).toContain("Lazy Pirate");
+    await page.locator(".VPHero").getByRole("link", { name: title, exact: true }).click();
+    await page.waitForURL(site.origin + path);
+    await eventually(() => page.locator("h1").innerText()).toContain(title);
   });
 
-  test("the state diagrams show the states and events of the table that runs", async () => {
-    const page = await open(lazyPirate);
-    const drawings = page.locator('svg[aria-roledescription="stateDiagram"]');
-    const text = (await drawings.locator("foreignObject").allTextContents()).join(" ");
-    for (const state of requestLife.states) expect(text).toContain(state);
-    for (const { event, decision } of requestLife.rows())
-      if (decision.kind === "go") expect(text).toContain(event);
-    const rows = page.locator("details:has(table) tbody tr");
-    expect(await rows.count()).toBe([...requestLife.rows()].length);
+  test.each(patterns)("the sidebar and the menu lead to $title", async ({ title, path }) => {
+    const page = await open("/guide/choosing.html", { viewport: { width: 1280, height: 720 } });
+    await page.locator(".VPSidebar").getByRole("link", { name: title, exact: true }).click();
+    await page.waitForURL(site.origin + path);
+    await page.locator(".VPNavBar").getByRole("button", { name: "Patterns" }).hover();
+    const menu = page.locator(".VPNavBar .VPMenu").getByRole("link");
+    expect(await menu.allInnerTexts()).toEqual(patterns.map((pattern) => pattern.title));
   });
 
-  test("the failure and the recovery are drawn as sequence diagrams", async () => {
-    const page = await open(lazyPirate);
+  test.each(patterns)("the state diagrams of $title show the tables that run", async ({ path, lives }) => {
+    const page = await open(path);
+    const drawings = await page.locator('svg[aria-roledescription="stateDiagram"]').all();
+    expect(drawings).toHaveLength(2 * lives.length);
+    const tables = await page.locator("details:has(table)").all();
+    expect(tables).toHaveLength(lives.length);
+    for (const [index, life] of lives.entries()) {
+      const parts = drawings.slice(2 * index, 2 * index + 2);
+      const labels = await Promise.all(parts.map((part) => part.locator("foreignObject").allTextContents()));
+      const text = labels.flat().join(" ");
+      for (const state of life.states) expect(text).toContain(state);
+      for (const { event, decision } of life.rows())
+        if (decision.kind === "go") expect(text).toContain(event);
+      expect(await tables[index]?.locator("tbody tr").count()).toBe([...life.rows()].length);
+    }
+  });
+
+  test.each(patterns)("$title is drawn as sequence diagrams: what fails, and what then", async (pattern) => {
+    const page = await open(pattern.path);
     const drawings = page.locator('svg[aria-roledescription="sequence"]');
-    expect(await drawings.count()).toBe(3);
-    expect(await drawings.nth(0).textContent()).toContain("crashes");
-    expect(await drawings.nth(1).textContent()).toContain("LazyPirateClient");
+    expect(await drawings.allTextContents()).toEqual(
+      pattern.sequences.map((word) => expect.stringContaining(word)),
+    );
   });
 
   test.each(pagesWithDiagrams)("every diagram of %s has a name and a description in words", async (path) => {
@@ -155,23 +230,22 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     expect(faults).toEqual([]);
   });
 
-  test("the examples on the page are the files that run", async () => {
-    const page = await open(lazyPirate);
-    const shown = await page.locator(".language-ts code").allTextContents();
-    for (const role of ["client", "server"]) {
-      const source = await workspaceFile(`examples/lazy-pirate/${role}.ts`);
-      expect(shown.map((code) => code.trim())).toContain(source.trim());
+  test.each(patterns)("the examples of $title are the files that run", async ({ path, examples }) => {
+    const page = await open(path);
+    const shown = (await page.locator(".language-ts code").allTextContents()).map((code) => code.trim());
+    for (const example of examples) {
+      const source = await workspaceFile(`examples/${example}.ts`);
+      expect(shown).toContain(source.trim());
     }
   });
 
-  test("search finds Lazy Pirate", async () => {
+  test.each(patterns)("search finds $title", async ({ title, path }) => {
     const page = await open("/");
     await page.getByRole("button", { name: "Search" }).click();
-    await page.getByRole("searchbox").fill("Lazy Pirate");
-    const results = page.locator(".VPLocalSearchBox .result");
-    await expect.poll(() => results.count()).toBeGreaterThan(0);
-    const links = await results.evaluateAll((all) => all.map((link) => link.getAttribute("href")));
-    expect(links.some((href) => href?.startsWith("/patterns/lazy-pirate"))).toBe(true);
+    await page.getByRole("searchbox").fill(title);
+    const first = page.locator(".VPLocalSearchBox .result").first();
+    await eventually(() => first.count()).toBe(1);
+    expect(await first.getAttribute("href")).toContain(path.replace(".html", ""));
   });
 
   test("what is written for readers comes before the reference in a search", async () => {
@@ -179,7 +253,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     await page.getByRole("button", { name: "Search" }).click();
     await page.getByRole("searchbox").fill("timeout");
     const first = page.locator(".VPLocalSearchBox .result").first();
-    await expect.poll(() => first.count()).toBe(1);
+    await eventually(() => first.count()).toBe(1);
     expect(await first.getAttribute("href")).toMatch(/^\/(guide|patterns)\//);
   });
 
@@ -189,8 +263,8 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   async function expectHeadingInView(page: Page): Promise<void> {
     const top = (): Promise<number | undefined> =>
       page.locator("#the-reply-cache").evaluate((heading) => heading.getBoundingClientRect().top);
-    await expect.poll(top).toBeGreaterThanOrEqual(0);
-    await expect.poll(top).toBeLessThan(300);
+    await eventually(top).toBeGreaterThanOrEqual(0);
+    await eventually(top).toBeLessThan(300);
   }
 
   test("a deep link leads to its heading, below all the diagrams", async () => {
@@ -203,29 +277,31 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     for (let round = 0; round < 2; round++) {
       await page.locator('main a[href$="#the-reply-cache"]').first().click();
       await page.waitForURL(site.origin + deepLink);
-      await expect.poll(() => page.locator(".diagram svg").count()).toBe(5);
+      await eventually(() => page.locator(".diagram svg").count()).toBe(5);
       await expectHeadingInView(page);
       await page.goBack();
       await page.waitForURL(`${site.origin}/guide/choosing.html`);
     }
   });
 
-  test("a drawing that does not fit a phone says so, and the others are there as a whole", async () => {
-    const page = await open(lazyPirate, { viewport: { width: 390, height: 844 } });
-    const drawings = await page.locator(".diagram").evaluateAll((figures) =>
-      figures.map((figure) => {
+  test.each(patterns)("on a phone a drawing of $title that is cut says so", async (pattern) => {
+    const { path, drawings, fitsPhone } = pattern;
+    const page = await open(path, { viewport: { width: 390, height: 844 } });
+    const figures = await page.locator(".diagram").evaluateAll((all) =>
+      all.map((figure) => {
         const box = figure.querySelector(".diagram-drawing");
         const isCut = box !== null && box.scrollWidth > box.clientWidth + 1;
-        return { isCut, says: figure.querySelector(".diagram-hint") !== null };
+        const isSequence = figure.querySelector('svg[aria-roledescription="sequence"]') !== null;
+        return { isCut, isSequence, says: figure.querySelector(".diagram-hint") !== null };
       }),
     );
-    expect(drawings).toHaveLength(5);
-    for (const { isCut, says } of drawings) expect(says).toBe(isCut);
-    expect(drawings.filter(({ isCut }) => isCut)).toEqual([]);
+    expect(figures).toHaveLength(drawings);
+    for (const { isCut, says } of figures) expect(says).toBe(isCut);
+    expect(figures.filter(({ isCut, isSequence }) => isCut && (isSequence || fitsPhone))).toEqual([]);
   });
 
-  test("on a phone the tables show all of their columns", async () => {
-    const page = await open(lazyPirate, { viewport: { width: 390, height: 844 } });
+  test.each(patternPaths)("on a phone the tables of %s show all of their columns", async (path) => {
+    const page = await open(path, { viewport: { width: 390, height: 844 } });
     const cut = await page
       .locator(".vp-doc > div > table")
       .evaluateAll((tables) =>
@@ -262,7 +338,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     expect(dark.page).toBeLessThan(64);
     expect(dark.label).toBeGreaterThan(160);
     await page.locator(".VPNavBar").getByRole("switch").click();
-    await expect.poll(async () => (await lightness()).label).toBeLessThan(96);
+    await eventually(async () => (await lightness()).label).toBeLessThan(96);
     expect((await lightness()).page).toBe(255);
   });
 

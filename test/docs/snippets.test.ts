@@ -3,8 +3,14 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { workspaceFile } from "./site.js";
 
-test("the first request on the home page is answered", async () => {
-  const [, snippet = ""] = /^```ts\n(.*?)^```$/ms.exec(await workspaceFile("docs/index.md")) ?? [];
+const programs = [
+  { page: "docs/index.md", prints: "hello\n" },
+  { page: "docs/patterns/simple-pirate.md", prints: "you said ahoy\n" },
+  { page: "docs/patterns/paranoid-pirate.md", prints: "you said ahoy\n" },
+];
+
+test.each(programs)("the first request on $page is answered", async ({ page, prints }) => {
+  const [, snippet = ""] = /^```ts\n(.*?)^```$/ms.exec(await workspaceFile(page)) ?? [];
   const flags = [
     "--conditions=@seaworthy/source",
     "--import",
@@ -15,5 +21,5 @@ test("the first request on the home page is answered", async () => {
   ];
   const options = { cwd: import.meta.dirname, timeout: 30_000 };
   const { stdout } = await promisify(execFile)(process.execPath, flags, options);
-  expect(stdout).toBe("hello\n");
+  expect(stdout).toBe(prints);
 });

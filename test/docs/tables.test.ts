@@ -1,82 +1,86 @@
 import { resolveSettings } from "@seaworthy/core";
-import { LazyPirateRequest } from "@seaworthy/lazy-pirate";
+import type { IncomingRequest } from "@seaworthy/core/node";
+import type {
+  LazyPirateClientEvent,
+  LazyPirateRequest,
+  LazyPirateServerEvent,
+  RequestFailure,
+} from "@seaworthy/lazy-pirate";
+import * as lazy from "@seaworthy/lazy-pirate/machine";
 import {
-  type LazyPirateClientEvent,
-  type LazyPirateServerEvent,
-  REQUEST_ID_BYTES,
-  type RequestFailure,
-  resolveClientOptions,
-  resolveServerOptions,
-} from "@seaworthy/lazy-pirate/machine";
+  ParanoidPirateQueue,
+  type ParanoidPirateQueueEvent,
+  ParanoidPirateWorker,
+  type ParanoidPirateWorkerEvent,
+} from "@seaworthy/paranoid-pirate";
+import * as paranoid from "@seaworthy/paranoid-pirate/machine";
+import {
+  SimplePirateQueue,
+  type SimplePirateQueueEvent,
+  SimplePirateWorker,
+  type SimplePirateWorkerEvent,
+} from "@seaworthy/simple-pirate";
+import * as simple from "@seaworthy/simple-pirate/machine";
 import { describe, expect, test } from "vitest";
-import { workspaceFile } from "./site.js";
+import { documented, named, numberIn, pageSource, table } from "./tables.js";
 
-const lazyPirate = await workspaceFile("docs/patterns/lazy-pirate.md");
-const socketSettings = await workspaceFile("docs/parts/socket-settings.md");
+const pages = {
+  "Lazy Pirate": await pageSource("docs/patterns/lazy-pirate.md"),
+  "Simple Pirate": await pageSource("docs/patterns/simple-pirate.md"),
+  "Paranoid Pirate": await pageSource("docs/patterns/paranoid-pirate.md"),
+};
+type Pattern = keyof typeof pages;
 
-/** The rows of the first table after `heading`, each a list of its cells. */
-function table(markdown: string, heading: string): string[][] {
-  const [, after = ""] = markdown.split(`\n${heading}\n`);
-  const [rows = ""] = /^\|.*(?:\n\|.*)*/m.exec(after) ?? [];
-  return rows
-    .split("\n")
-    .slice(2)
-    .map((row) =>
-      row
-        .split("|")
-        .map((cell) => cell.trim())
-        .slice(1, -1),
-    );
+/** What a table of a page is to be compared with. */
+interface Expected<T> {
+  readonly pattern: Pattern;
+  readonly heading: string;
+  readonly actual: T;
 }
 
-/** What each row is about: the code or event that its first cell begins with. */
-const named = (rows: string[][]): string[] =>
-  rows.map(([cell = ""]) => cell.split("<br>")[0]?.replaceAll("`", "") ?? "");
-
-/** A number as the pages have it: `10,000`, `16 MiB`. */
-function numberIn(stated: string): number {
-  const [, digits = "", unit] = /^([\d,]+)(?: (MiB))?(?![\w.])/.exec(stated) ?? [];
-  return Number(digits.replaceAll(",", "") || Number.NaN) * (unit === "MiB" ? 1024 * 1024 : 1);
-}
-
-/** Names and defaults as a page has them; for an option that is an object, a page may say it in words. */
-function documented(rows: string[][], actual: object): Record<string, unknown> {
-  return Object.fromEntries(
-    rows.map(([name = "", stated = ""]) => {
-      const option = name.replaceAll("`", "");
-      const value = (actual as Record<string, unknown>)[option];
-      if (typeof value === "number") return [option, numberIn(stated)];
-      if (typeof value === "boolean") return [option, stated === "true"];
-      return [option, value];
-    }),
-  );
-}
+const options: readonly Expected<object>[] = [
+  { pattern: "Lazy Pirate", heading: "### Client", actual: lazy.resolveClientOptions() },
+  { pattern: "Lazy Pirate", heading: "### Server", actual: lazy.resolveServerOptions() },
+  {
+    pattern: "Lazy Pirate",
+    heading: "### The reply cache",
+    actual: lazy.resolveServerOptions({ replyCache: true }).replyCache ?? {},
+  },
+  { pattern: "Simple Pirate", heading: "### Queue", actual: simple.resolveQueueOptions() },
+  { pattern: "Simple Pirate", heading: "### Worker", actual: simple.resolveWorkerOptions() },
+  { pattern: "Paranoid Pirate", heading: "### Queue", actual: paranoid.resolveQueueOptions() },
+  { pattern: "Paranoid Pirate", heading: "### Worker", actual: paranoid.resolveWorkerOptions() },
+];
 
 describe("option tables have every option, with the default that the code has", () => {
-  test("client", () => {
-    const actual = resolveClientOptions();
-    expect(documented(table(lazyPirate, "### Client"), actual)).toStrictEqual(actual);
+  test.each(options)("$pattern $heading", ({ pattern, heading, actual }) => {
+    expect(documented(table(pages[pattern], heading), actual)).toStrictEqual(actual);
   });
 
-  test("server", () => {
-    const actual = resolveServerOptions();
-    const rows = table(lazyPirate, "### Server");
-    expect(documented(rows, actual)).toStrictEqual(actual);
-    expect(rows.find(([name]) => name === "`replyCache`")?.[1]).toBe("false");
-    const [, mark = ""] =
-      /`sendHighWaterMark` ([\d,]+)/.exec(rows.find(([name]) => name === "`socket`")?.[1] ?? "") ?? [];
-    expect(numberIn(mark)).toBe(actual.socket.sendHighWaterMark);
+  test("the reply cache is off", () => {
+    const row = table(pages["Lazy Pirate"], "### Server").find(([name]) => name === "`replyCache`");
+    expect(row?.[1]).toBe("false");
   });
 
-  test("reply cache", () => {
-    const actual = resolveServerOptions({ replyCache: true }).replyCache ?? {};
-    expect(documented(table(lazyPirate, "### The reply cache"), actual)).toStrictEqual(actual);
+  const sockets = [
+    { pattern: "Lazy Pirate", heading: "### Server", option: "socket", setting: "sendHighWaterMark" },
+    { pattern: "Simple Pirate", heading: "### Queue", option: "frontend", setting: "sendHighWaterMark" },
+    { pattern: "Simple Pirate", heading: "### Queue", option: "backend", setting: "maxQueued" },
+    { pattern: "Paranoid Pirate", heading: "### Queue", option: "frontend", setting: "sendHighWaterMark" },
+    { pattern: "Paranoid Pirate", heading: "### Queue", option: "backend", setting: "maxQueued" },
+  ] as const;
+
+  test.each(sockets)("$pattern $heading: $setting of $option", ({ pattern, heading, option, setting }) => {
+    const role = options.find((known) => known.pattern === pattern && known.heading === heading);
+    const actual = role?.actual as Record<string, Record<string, unknown>>;
+    const row = table(pages[pattern], heading).find(([name]) => name === `\`${option}\``);
+    const [, stated = ""] = new RegExp(`\`${setting}\` ([\\d,]+)`).exec(row?.[1] ?? "") ?? [];
+    expect(numberIn(stated)).toBe(actual[option]?.[setting]);
   });
 
-  test("socket", () => {
+  test.each(Object.keys(pages) as Pattern[])("%s: settings of sockets", (pattern) => {
     const actual = resolveSettings("test", {});
-    const rows = table(`\n#\n${socketSettings}`, "#");
-    const { curve, ...rest } = documented(rows, actual);
+    const { curve, ...rest } = documented(table(pages[pattern], "### Socket"), actual);
     expect(curve).toBe(actual.curve);
     expect(rest).toStrictEqual(actual);
   });
@@ -92,49 +96,199 @@ test("every way in which a request can fail is on the page", () => {
     ERR_ABORTED: true,
     ERR_CLOSED: true,
   };
-  expect(named(table(lazyPirate, "## Errors"))).toEqual(expect.arrayContaining(Object.keys(codes)));
+  const listed = named(table(pages["Lazy Pirate"], "## Errors"));
+  expect(listed).toEqual(expect.arrayContaining(Object.keys(codes)));
 });
 
-test("every status event is on the page, and no other", () => {
-  const client: Record<LazyPirateClientEvent["type"], true> = {
-    "connection-opened": true,
-    "connection-failed": true,
-    "connection-lost": true,
-    "connection-abandoned": true,
-    "connection-replaced": true,
-    "request-retried": true,
-    "request-failed": true,
-    "reply-dropped": true,
-    "send-refused": true,
-    "process-stalled": true,
-    "message-dropped": true,
-  };
-  const server: Record<LazyPirateServerEvent["type"], true> = {
-    "request-refused": true,
-    "handler-failed": true,
-    "reply-undeliverable": true,
-    "repeat-answered": true,
-    "repeat-joined": true,
-    "message-dropped": true,
-  };
-  expect(named(table(lazyPirate, "### Of the client")).sort()).toEqual(Object.keys(client).sort());
-  expect(named(table(lazyPirate, "### Of the server")).sort()).toEqual(Object.keys(server).sort());
+/** Each type of a union of events; the compiler demands all of them, and no other. */
+type Types<E extends { type: string }> = Record<E["type"], true>;
+
+const lazyClient: Types<LazyPirateClientEvent> = {
+  "connection-opened": true,
+  "connection-failed": true,
+  "connection-lost": true,
+  "connection-abandoned": true,
+  "connection-replaced": true,
+  "request-retried": true,
+  "request-failed": true,
+  "reply-dropped": true,
+  "send-refused": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+const lazyServer: Types<LazyPirateServerEvent> = {
+  "request-refused": true,
+  "handler-failed": true,
+  "reply-undeliverable": true,
+  "repeat-answered": true,
+  "repeat-joined": true,
+  "message-dropped": true,
+};
+const simpleQueue: Types<SimplePirateQueueEvent> = {
+  "worker-joined": true,
+  "worker-forgotten": true,
+  "worker-gone": true,
+  "request-lost": true,
+  "request-dropped": true,
+  "reply-dropped": true,
+  "reply-undeliverable": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+const simpleWorker: Types<SimplePirateWorkerEvent> = {
+  "session-opened": true,
+  "session-lost": true,
+  "handler-failed": true,
+  "reply-dropped": true,
+  "request-held": true,
+  "request-refused": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+const paranoidQueue: Types<ParanoidPirateQueueEvent> = {
+  "worker-joined": true,
+  "worker-expired": true,
+  "worker-returned": true,
+  "worker-left": true,
+  "worker-gone": true,
+  "worker-refused": true,
+  "request-redelivered": true,
+  "request-given-up": true,
+  "request-dropped": true,
+  "reply-dropped": true,
+  "reply-undeliverable": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+const paranoidWorker: Types<ParanoidPirateWorkerEvent> = {
+  "session-opened": true,
+  "session-lost": true,
+  "session-closed": true,
+  "handler-failed": true,
+  "reply-dropped": true,
+  "request-refused": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+
+const events: readonly Expected<object>[] = [
+  { pattern: "Lazy Pirate", heading: "### Of the client", actual: lazyClient },
+  { pattern: "Lazy Pirate", heading: "### Of the server", actual: lazyServer },
+  { pattern: "Simple Pirate", heading: "### Of the queue", actual: simpleQueue },
+  { pattern: "Simple Pirate", heading: "### Of the worker", actual: simpleWorker },
+  { pattern: "Paranoid Pirate", heading: "### Of the queue", actual: paranoidQueue },
+  { pattern: "Paranoid Pirate", heading: "### Of the worker", actual: paranoidWorker },
+];
+
+test.each(events)("every status event is on the page, and no other: $pattern $heading", (expected) => {
+  const { pattern, heading, actual } = expected;
+  expect(named(table(pages[pattern], heading)).sort()).toEqual(Object.keys(actual).sort());
 });
 
-test("every member of the server's request is on the page", () => {
-  const listed = named(table(lazyPirate, "### The request")).map((member) => member.replace(/\(.*/, ""));
-  const methods = Object.getOwnPropertyNames(LazyPirateRequest.prototype).filter(
-    (name) => name !== "constructor",
+/** The reasons that an event may have. */
+type Reason<E, T extends string> = E extends { type: infer U; reason: infer R }
+  ? T extends U
+    ? R & string
+    : never
+  : never;
+
+const dropped: Record<Reason<ParanoidPirateQueueEvent, "request-dropped">, true> = {
+  "queue-full": true,
+  repeated: true,
+  "body-too-large": true,
+  "too-old": true,
+  "client-gone": true,
+  closing: true,
+};
+const lost: Record<Reason<SimplePirateQueueEvent, "request-lost">, true> = {
+  "worker-ready": true,
+  "worker-departed": true,
+  "worker-forgotten": true,
+};
+const simplyGone: Record<Reason<SimplePirateQueueEvent, "worker-gone">, true> = {
+  departed: true,
+  "peer-unknown": true,
+  "peer-full": true,
+  "queue-full": true,
+};
+const gone: Record<Reason<ParanoidPirateQueueEvent, "worker-gone">, true> = { ...simplyGone, silent: true };
+const simplyRefused: Record<Reason<SimplePirateWorkerEvent, "request-refused">, true> = {
+  "not-ready": true,
+  leaving: true,
+  "queue-full": true,
+  "body-too-large": true,
+};
+const refused: Record<Reason<ParanoidPirateWorkerEvent, "request-refused">, true> = {
+  "queue-full": true,
+  "not-ready": true,
+};
+
+const reasons = [
+  { pattern: "Simple Pirate", heading: "### Of the queue", event: "request-dropped", actual: dropped },
+  { pattern: "Simple Pirate", heading: "### Of the queue", event: "request-lost", actual: lost },
+  { pattern: "Simple Pirate", heading: "### Of the queue", event: "worker-gone", actual: simplyGone },
+  { pattern: "Simple Pirate", heading: "### Of the worker", event: "request-refused", actual: simplyRefused },
+  { pattern: "Paranoid Pirate", heading: "### Of the queue", event: "request-dropped", actual: dropped },
+  { pattern: "Paranoid Pirate", heading: "### Of the queue", event: "worker-gone", actual: gone },
+  { pattern: "Paranoid Pirate", heading: "### Of the worker", event: "request-refused", actual: refused },
+] as const;
+
+test.each(reasons)("every reason of $event is on the page: $pattern $heading", (expected) => {
+  const { pattern, heading, event, actual } = expected;
+  const row = table(pages[pattern], heading).find(([name]) => name === `\`${event}\``);
+  const stated = [...(row?.at(-1) ?? "").matchAll(/`([a-z-]+)`/g)].map(([, reason]) => reason);
+  expect(stated).toEqual(expect.arrayContaining(Object.keys(actual)));
+});
+
+const roles = [
+  { pattern: "Simple Pirate", heading: "### Counted by the queue", create: () => new SimplePirateQueue() },
+  { pattern: "Simple Pirate", heading: "### Counted by the worker", create: () => new SimplePirateWorker() },
+  {
+    pattern: "Paranoid Pirate",
+    heading: "### Counted by the queue",
+    create: () => new ParanoidPirateQueue(),
+  },
+  {
+    pattern: "Paranoid Pirate",
+    heading: "### Counted by the worker",
+    create: () => new ParanoidPirateWorker(),
+  },
+] as const;
+
+test.each(roles)("every number of stats() is on the page, and no other: $pattern $heading", async (role) => {
+  await using instance = role.create();
+  expect(named(table(pages[role.pattern], role.heading)).sort()).toEqual(
+    Object.keys(instance.stats()).sort(),
   );
-  expect(listed).toEqual(expect.arrayContaining(["body", "id", "signal", ...methods]));
-  expect(listed).toHaveLength(3 + methods.length);
 });
 
-test("the layout of the request id covers its bytes without a gap", () => {
-  const [, layout = ""] = lazyPirate.split("The request id is the same on every attempt:");
-  const ranges = named(table(`\n#\n${layout}`, "#")).map((range) => range.split("–").map(Number));
-  const bytes = ranges.flatMap(([first = 0, last = first]) =>
-    Array.from({ length: last - first + 1 }, (_, index) => first + index),
-  );
-  expect(bytes).toEqual(Array.from({ length: REQUEST_ID_BYTES }, (_, index) => index));
-});
+// The compiler demands each public member here.
+const lazyRequest: Record<keyof LazyPirateRequest, true> = {
+  body: true,
+  id: true,
+  signal: true,
+  isAnswered: true,
+  reply: true,
+  fail: true,
+  drop: true,
+};
+const workerRequest: Record<keyof IncomingRequest, true> = {
+  body: true,
+  signal: true,
+  isAnswered: true,
+  reply: true,
+  drop: true,
+};
+const requests: readonly Expected<object>[] = [
+  { pattern: "Lazy Pirate", heading: "### The request", actual: lazyRequest },
+  { pattern: "Simple Pirate", heading: "### The request", actual: workerRequest },
+  { pattern: "Paranoid Pirate", heading: "### The request", actual: workerRequest },
+];
+
+test.each(requests)(
+  "every member of the request is on the page: $pattern",
+  ({ pattern, heading, actual }) => {
+    const listed = named(table(pages[pattern], heading)).map((member) => member.replace(/\(.*/, ""));
+    expect(listed.sort()).toEqual(Object.keys(actual).sort());
+  },
+);

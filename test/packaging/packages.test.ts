@@ -101,6 +101,13 @@ test.each(compilations)("TypeScript compiles against all types with $moduleResol
     export const served: Promise<void> = server.serve(async ({ body }) => body, { concurrency: 2 });
     export const reply: Promise<Buffer[]> = new LazyPirateClient().request(["a", new Uint8Array(1)], { attempts: 1 });
     export const code = (error: RequestTimeoutError): "ERR_REQUEST_TIMEOUT" => error.code;
+    import { ParanoidPirateQueue, ParanoidPirateWorker } from "@seaworthy/paranoid-pirate";
+    import { SimplePirateQueue, SimplePirateWorker } from "@seaworthy/simple-pirate";
+    export const queues: AsyncDisposable[] = [new ParanoidPirateQueue({ liveness: 4 }), new SimplePirateQueue()];
+    const worker = new ParanoidPirateWorker({ heartbeatMs: 100, reconnect: { jitter: 0 } });
+    worker.on("session-lost", ({ how }): "silent" | "disconnected" | "failed" => how);
+    export const working: Promise<void> = worker.serve(({ body: [word] }) => word, { concurrency: 2 });
+    for await (const request of new SimplePirateWorker()) await request.reply(request.body);
     export { client };
   `;
   await consumer.write("uses.mts", uses);

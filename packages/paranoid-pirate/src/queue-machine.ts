@@ -32,7 +32,8 @@ const NO_PARTICULARS: Particulars = {};
 
 /**
  * The protocol of a Paranoid Pirate queue (6/PPP): gives requests to the worker that has been ready for
- * longest, those that are late with their heartbeats last, knows what each works on, and gives the request of a dead one to another.
+ * longest, to those that are late with their heartbeats last, knows what each works on, and gives the
+ * request of a dead one to another.
  */
 export class ParanoidPirateQueueMachine
   implements Machine<ParanoidPirateQueueInput, ParanoidPirateQueueOutput>

@@ -43,7 +43,7 @@ export interface ParanoidPirateQueueOptions {
   lingerMs?: number | undefined;
   /** Settings of the socket for clients: CURVE keys, pings, high-water marks (replies to one client: 20,000). */
   frontend?: SocketSettings | undefined;
-  /** Settings of the socket for workers. */
+  /** Settings of the socket for workers; its `maxQueued` is at least four times `maxWorkers`. */
   backend?: SocketSettings | undefined;
 }
 

@@ -39,7 +39,7 @@ export interface ParanoidPirateWorkerOptions {
    * from a queue that gives a second request to a busy session. Default 1000.
    */
   maxHeld?: number | undefined;
-  /** Largest body of a reply, in bytes over all its frames; larger frames of requests end the connection. Default 16 MiB. */
+  /** Largest body of a reply, in bytes over all its frames. For requests it is the queue that sets a limit. Default 16 MiB. */
   maxBodyBytes?: number | undefined;
   /** How long `close()` lets requests at hand finish, in ms. Default 1000. */
   lingerMs?: number | undefined;

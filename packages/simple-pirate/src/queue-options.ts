@@ -21,7 +21,8 @@ export interface SimplePirateQueueOptions {
   maxBodyBytes?: number | undefined;
   /**
    * Workers that the queue knows at a time: sessions, not processes. At the limit the one that has been busy
-   * for longest makes room for a new one. Default 10,000.
+   * for longest, or else ready for longest, makes room for a new one. If it lives, it is given nothing any
+   * more: choose it above all sessions that there may be. Default 10,000.
    */
   maxWorkers?: number | undefined;
   /** How long `close()` lets requests that workers have be answered, in ms. Default 1000. */
