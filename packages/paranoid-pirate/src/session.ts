@@ -16,8 +16,8 @@ export class Session {
   isWatched = false;
   /** When its pause is over. */
   resumeAt = 0;
-  /** The queue is ours: it understands greetings and LEAVE. */
-  isGreeted = false;
+  /** What its first word tells of the queue. Ours begins with a greeting, and understands LEAVE. */
+  queue: "unknown" | "ours" | "foreign" = "unknown";
   /** Requests of this connection that the application has not finished. */
   held = 0;
 
@@ -38,7 +38,7 @@ export class Session {
   /** It has a new connection, and knows nothing of the queue. */
   reconnected(connection: number, now: number): void {
     this.connection = connection;
-    this.isGreeted = false;
+    this.queue = "unknown";
     this.held = 0;
     this.heartbeat = this.#freshHeartbeat(now);
   }

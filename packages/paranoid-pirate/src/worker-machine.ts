@@ -151,22 +151,26 @@ export class ParanoidPirateWorkerMachine
       case "leave":
         return this.#step(session, "released");
       case "heartbeat":
-        if (command.intervalMs !== undefined) this.#greeted(session, command.intervalMs);
-        return;
+        if (command.intervalMs !== undefined) return this.#greeted(session, command.intervalMs);
+        if (session.queue !== "unknown") return;
+        session.queue = "foreign";
+        return this.#settled(session);
     }
   }
 
   #greeted(session: Session, intervalMs: number): void {
     session.heartbeat.expectInterval(intervalMs);
     this.#sessions.watch(session);
-    if (session.isGreeted) return;
-    session.isGreeted = true;
+    if (session.queue === "ours") return;
+    session.queue = "ours";
     // Now, not in an interval: the queue is to know ours before it judges us by its own.
     if (session.isUp) this.#sayHeartbeat(session);
+    if (session.state === "leaving") this.#say(session, { type: "leave" });
   }
 
   #requested(session: Session, address: Frames, body: Uint8Array[]): void {
     this.stats.requests += 1;
+    if (session.queue === "unknown") session.queue = "foreign";
     if (!session.isUp) return this.#refuse("not-ready");
     if (this.#isClosing) {
       this.stats.givenBack += 1;
@@ -263,7 +267,7 @@ export class ParanoidPirateWorkerMachine
         this.#sayReady(session);
         break;
       case "say-leave":
-        if (session.isGreeted) this.#say(session, { type: "leave" });
+        if (session.queue === "ours") this.#say(session, { type: "leave" });
         break;
       case "work":
         this.#work();
@@ -283,7 +287,8 @@ export class ParanoidPirateWorkerMachine
   }
 
   #settled(session: Session): void {
-    if (session.state === "leaving" && !session.isGreeted) return this.#step(session, "released");
+    // Who takes its leave before the queue's first word waits for that: it may be ours, and have sent a request.
+    if (session.state === "leaving" && session.queue === "foreign") return this.#step(session, "released");
     if (session.state === "orphaned" && session.held === 0) return this.#step(session, "dropped");
     if (session.state !== "closed") return this.#sessions.watch(session);
     this.#sessions.remove(session);
@@ -334,11 +339,11 @@ export class ParanoidPirateWorkerMachine
     session.heartbeat.heard(this.#now);
     this.#say(session, { type: "ready" });
     // A queue that had forgotten us is to hear our interval anew.
-    if (session.isGreeted) this.#sayHeartbeat(session);
+    if (session.queue === "ours") this.#sayHeartbeat(session);
   }
 
   #sayHeartbeat(session: Session): void {
-    const intervalMs = session.isGreeted ? this.#options.heartbeatMs : undefined;
+    const intervalMs = session.queue === "ours" ? this.#options.heartbeatMs : undefined;
     this.#say(session, { type: "heartbeat", intervalMs });
   }
 

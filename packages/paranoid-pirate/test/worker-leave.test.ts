@@ -23,9 +23,29 @@ describe("closing", () => {
   });
 
   it("says nothing to a plain queue: what was said last leaves, and that is all", () => {
-    const worker = close(new WorkerDriver().opened());
+    const worker = close(new WorkerDriver().opened().heartbeat(1));
     expect(worker.said).toEqual([]);
     expect(worker.deeds).toEqual(["discard 1 lingering", "closed"]);
+  });
+
+  it("waits for the first word of a queue that may be ours, and says LEAVE if it is", () => {
+    const worker = close(new WorkerDriver().opened());
+    expect([worker.said, worker.deeds]).toEqual([[], []]);
+    expect(worker.greet(1).said).toEqual(["1: heartbeat 100", "1: leave"]);
+    expect(worker.hears(1, { type: "leave" }).deeds).toEqual(["discard 1 lingering", "closed"]);
+  });
+
+  it("goes when the first word is that of a plain queue: a heartbeat, or a request to be given back", () => {
+    const [idle, crossed] = [new WorkerDriver(), new WorkerDriver()].map((worker) => close(worker.opened()));
+    expect(idle?.heartbeat(1).deeds).toEqual(["discard 1 lingering", "closed"]);
+    expect(crossed?.request(1).deeds).toEqual(["discard 1 lingering", "closed"]);
+    expect(crossed?.machine.stats.givenBack).toBe(1);
+  });
+
+  it("goes when the queue has nothing to say for its liveness", () => {
+    const worker = close(new WorkerDriver().opened());
+    expect(worker.until(299).deeds).toEqual([]);
+    expect(worker.until(300).deeds).toEqual(["discard 1 lingering", "closed"]);
   });
 
   it("a request that crosses LEAVE is given back, not run", () => {
@@ -107,6 +127,7 @@ describe("closing", () => {
 describe("disconnecting", () => {
   it("leaves one queue, and no other", () => {
     const worker = new WorkerDriver().demand().connect().connect("tcp://b:1").up(1).up(2);
+    worker.heartbeat(1).heartbeat(2);
     expect(disconnect(worker).deeds).toEqual(["discard 1 lingering"]);
     expect(worker.machine.sessions).toBe(1);
     expect(disconnect(worker).outputs).toEqual([]);
