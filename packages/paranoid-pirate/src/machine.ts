@@ -27,9 +27,9 @@ export {
   encodeLeave,
   encodeReady,
   type HeartbeatCommand,
-  isOurWorker,
   type QueueCommand,
   type WorkerCommand,
+  workerProcess,
   workerRoutingId,
 } from "./wire.js";
 export { type WorkerAction, type WorkerEvent, type WorkerState, workerLife } from "./worker-life.js";

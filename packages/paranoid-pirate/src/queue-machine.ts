@@ -32,8 +32,7 @@ const NO_PARTICULARS: Particulars = {};
 
 /**
  * The protocol of a Paranoid Pirate queue (6/PPP): gives requests to the worker that has been ready for
- * longest, to those that are late with their heartbeats last, knows what each works on, and gives the
- * request of a dead one to another.
+ * longest and is surely alive, knows what each works on, and gives the request of a dead one to another.
  */
 export class ParanoidPirateQueueMachine
   implements Machine<ParanoidPirateQueueInput, ParanoidPirateQueueOutput>
@@ -155,24 +154,29 @@ export class ParanoidPirateQueueMachine
   #requested(envelope: Enveloped): void {
     const request = this.#desk.admit(envelope, this.#now);
     if (request === undefined) return;
-    const { next } = this.#workers;
+    const next = this.#workers.next(this.#now);
     if (next === undefined) this.#desk.wait(request, this.#now);
     else this.#step(next, "given-request", { request });
   }
 
   /** Gives what waits to those that are ready. */
   #serve(): void {
-    for (let worker = this.#workers.next; worker !== undefined; worker = this.#workers.next) {
-      const request = this.#desk.next();
-      if (request === undefined) return;
-      this.#step(worker, "given-request", { request });
+    while (this.#desk.waiting > 0) {
+      const worker = this.#workers.next(this.#now);
+      if (worker === undefined) return;
+      this.#step(worker, "given-request", { request: this.#desk.next() as DeskRequest });
     }
   }
 
   #said(key: string, id: Uint8Array, command: WorkerCommand): void {
     const worker = this.#workers.find(key);
     if (worker === undefined) return this.#strangerSaid(id, command);
-    this.#heard(worker);
+    worker.heartbeat.heard(this.#now);
+    this.#obey(worker, command);
+    if (this.#workers.trust(worker)) this.#serve();
+  }
+
+  #obey(worker: WorkerRecord, command: WorkerCommand): void {
     switch (command.type) {
       case "reply":
         if (worker.request === undefined || command.number !== worker.request.number) {
@@ -189,11 +193,6 @@ export class ParanoidPirateQueueMachine
       case "leave":
         return this.#step(worker, "said-leave");
     }
-  }
-
-  #heard(worker: WorkerRecord): void {
-    worker.heartbeat.heard(this.#now);
-    this.#workers.trust(worker);
   }
 
   /** READY makes a worker; nothing else does, since nobody knows whether its sender is free. */
@@ -224,7 +223,9 @@ export class ParanoidPirateQueueMachine
     this.#counters.malformed += 1;
     this.#report({ type: "message-dropped", at: this.#now, reason });
     const worker = key === undefined ? undefined : this.#workers.find(key);
-    if (worker !== undefined) this.#heard(worker);
+    if (worker === undefined) return;
+    worker.heartbeat.heard(this.#now);
+    if (this.#workers.trust(worker)) this.#serve();
   }
 
   #unreachable({ worker: key, reason, number }: ParanoidPirateQueueInput & { type: "unreachable" }): void {
@@ -239,6 +240,7 @@ export class ParanoidPirateQueueMachine
 
   #departed(worker: WorkerRecord | undefined, reason: GoneReason): void {
     if (worker === undefined) return;
+    this.#workers.doubtSiblings(worker);
     this.#step(worker, "departed", { reason });
   }
 
@@ -246,7 +248,6 @@ export class ParanoidPirateQueueMachine
   #look(worker: WorkerRecord): void {
     if (this.#now >= worker.silentAt) this.#step(worker, "silent", { reason: "silent" });
     if (worker.state === "gone") return;
-    this.#workers.doubt(worker, this.#now);
     if (worker.heartbeat.isDue(this.#now)) this.#sendHeartbeat(worker);
     this.#workers.watch(worker);
   }

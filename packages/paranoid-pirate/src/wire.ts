@@ -89,9 +89,14 @@ export function workerRoutingId(process: string, connection: number): string {
   return `${WORKER_ID_PREFIX}${process}-${connection}`;
 }
 
-/** Whether this routing id says that its owner understands our commands. */
-export function isOurWorker(routingId: Uint8Array): boolean {
-  return frameText(routingId.subarray(0, WORKER_ID_PREFIX.length)) === WORKER_ID_PREFIX;
+/**
+ * The process that a routing id of one of our workers names, or `undefined` if it is none of those. Its owner
+ * understands our commands.
+ */
+export function workerProcess(routingId: Uint8Array): string | undefined {
+  if (frameText(routingId.subarray(0, WORKER_ID_PREFIX.length)) !== WORKER_ID_PREFIX) return undefined;
+  const text = frameText(routingId);
+  return text.slice(0, text.lastIndexOf("-"));
 }
 
 /** READY as a worker's DEALER sends it. */

@@ -6,10 +6,12 @@ import { WorkerRecord } from "./worker-record.js";
 export class WorkerBooks {
   /** Those that wait for a request, the one that has waited for longest in front. */
   readonly #prompt = new LinkedList<WorkerRecord>();
-  /** Those that wait, too, and whose heartbeat is late. */
+  /** Those that would wait, too, but may be dead: they are given nothing until they are heard again. */
   readonly #late = new LinkedList<WorkerRecord>();
   readonly #options: ResolvedQueueOptions;
   readonly #byKey = new Map<string, WorkerRecord>();
+  /** Sessions of the same process, as far as they are ours. */
+  readonly #byProcess = new Map<string, Set<WorkerRecord>>();
   readonly #timers = new DeadlineQueue<WorkerRecord>();
 
   constructor(options: ResolvedQueueOptions) {
@@ -20,14 +22,9 @@ export class WorkerBooks {
     return this.#byKey.size;
   }
 
-  /** How many wait for a request. */
+  /** How many wait for a request, those that may be dead included. */
   get ready(): number {
     return this.#prompt.length + this.#late.length;
-  }
-
-  /** Whose turn it is, or `undefined`. */
-  get next(): WorkerRecord | undefined {
-    return this.#prompt.first ?? this.#late.first;
   }
 
   /** Whether there is room for one more. */
@@ -48,6 +45,7 @@ export class WorkerBooks {
   enter(id: Uint8Array, now: number): WorkerRecord {
     const worker = new WorkerRecord(id, this.#options, now);
     this.#byKey.set(worker.key, worker);
+    this.#siblings(worker)?.add(worker);
     this.watch(worker);
     return worker;
   }
@@ -59,25 +57,39 @@ export class WorkerBooks {
   }
 
   /**
-   * Lets a worker wait behind all others if its heartbeat is late. When a process with many sessions hangs,
-   * they are taken for dead one after the other, and what one had is not to be given to the next, and so on.
+   * Whose turn it is, or `undefined`. When a process with many sessions hangs, they are taken for dead one after
+   * the other, and what one had must not be given to the next, and so on: so whoever has been silent almost for
+   * its liveness is passed over until it is heard.
    */
-  doubt(worker: WorkerRecord, now: number): void {
-    const { heardAt, peerIntervalMs } = worker.heartbeat;
-    if (worker.state !== "ready" || worker.isLate || now <= heardAt + peerIntervalMs) return;
-    worker.isLate = true;
-    this.#late.append(worker.place);
+  next(now: number): WorkerRecord | undefined {
+    for (let worker = this.#prompt.first; worker !== undefined; worker = this.#prompt.first) {
+      if (now < worker.doubtfulAt) return worker;
+      this.#doubt(worker);
+    }
+    return undefined;
   }
 
-  /** A worker was heard: if it was late, it is no more. */
-  trust(worker: WorkerRecord): void {
-    if (worker.isLate && worker.state === "ready") this.enlist(worker);
+  /** The connection of a worker has ended: those of its process may have ended as well, one after the other. */
+  doubtSiblings(worker: WorkerRecord): void {
+    for (const sibling of this.#siblings(worker) ?? []) {
+      if (sibling.state === "ready" && !sibling.isLate) this.#doubt(sibling);
+    }
+  }
+
+  /** A worker was heard. True if it was in doubt, and is given requests again. */
+  trust(worker: WorkerRecord): boolean {
+    if (!worker.isLate || worker.state !== "ready") return false;
+    this.enlist(worker);
+    return true;
   }
 
   /** Strikes a worker that was entered. */
   strike(worker: WorkerRecord): void {
     worker.place.unlink();
     this.#byKey.delete(worker.key);
+    const siblings = this.#siblings(worker);
+    siblings?.delete(worker);
+    if (siblings?.size === 0) this.#byProcess.delete(worker.process as string);
     this.#timers.cancel(worker.timer as DeadlineEntry<WorkerRecord>);
   }
 
@@ -98,5 +110,20 @@ export class WorkerBooks {
   /** Our own process stood still: nobody's silence means anything yet. */
   stalled(now: number): void {
     for (const { heartbeat } of this.#byKey.values()) heartbeat.stalled(now);
+  }
+
+  #doubt(worker: WorkerRecord): void {
+    worker.isLate = true;
+    this.#late.append(worker.place);
+  }
+
+  #siblings({ process }: WorkerRecord): Set<WorkerRecord> | undefined {
+    if (process === undefined) return undefined;
+    let siblings = this.#byProcess.get(process);
+    if (siblings === undefined) {
+      siblings = new Set();
+      this.#byProcess.set(process, siblings);
+    }
+    return siblings;
   }
 }

@@ -1,6 +1,6 @@
 import { type DeadlineEntry, type DeskRequest, frameKey, Heartbeat, Link } from "@seaworthy/core";
 import type { ResolvedQueueOptions } from "./queue-options.js";
-import { isOurWorker } from "./wire.js";
+import { workerProcess } from "./wire.js";
 import { type WorkerState, workerLife } from "./worker-life.js";
 
 /** What the queue knows of one worker: a session of a worker's process. */
@@ -14,7 +14,9 @@ export class WorkerRecord {
   readonly place: Link<WorkerRecord> = new Link(this as WorkerRecord);
   /** When to look at its heartbeat; set when it is entered in the books. */
   timer: DeadlineEntry<WorkerRecord> | undefined;
-  /** Its heartbeat was late when it was last looked at. */
+  /** Which of our processes it belongs to; `undefined` if it is not ours. */
+  readonly process: string | undefined;
+  /** It may be dead, and is given nothing until it is heard. */
   isLate = false;
   state: WorkerState = workerLife.initial;
   /** What it was given and has not replied to. */
@@ -26,13 +28,20 @@ export class WorkerRecord {
     const { heartbeatMs: intervalMs, peerHeartbeatMs: peerIntervalMs, liveness } = options;
     this.id = id;
     this.key = frameKey(id);
-    this.isOurs = isOurWorker(id);
+    this.process = workerProcess(id);
+    this.isOurs = this.process !== undefined;
     this.heartbeat = new Heartbeat({ intervalMs, peerIntervalMs, liveness }, now);
   }
 
   /** It has been silent for its liveness, and is not in service. */
   get isPresumedDead(): boolean {
     return this.state === "missing" || this.state === "lost";
+  }
+
+  /** When it has been silent for so long that it had better be heard before it is given a request. */
+  get doubtfulAt(): number {
+    const { heardAt, peerIntervalMs, liveness } = this.heartbeat;
+    return heardAt + Math.max(1, liveness - 1) * peerIntervalMs;
   }
 
   /** When its silence means something: that it is dead, or then that it is not worth waiting for. */

@@ -1,3 +1,4 @@
+import { frameKey, textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { ours, QueueDriver } from "./queue-driver.js";
 
@@ -72,22 +73,25 @@ describe("silence", () => {
     expect(queue.machine).toMatchObject({ running: 1, workers: 2 });
   });
 
-  it("that begins puts a worker behind those that are on time; it is still used if there is no other", () => {
-    const queue = new QueueDriver()
-      .ready("late", "prompt")
-      .alive(200, "prompt")
-      .request()
-      .request()
-      .request();
-    expect(queue.deliveries).toEqual(["1 > prompt", "2 > late"]);
-    expect(queue.machine).toMatchObject({ waiting: 1, ready: 0 });
+  it("for almost its liveness keeps a worker from requests until it is heard, and those wait if there is no other", () => {
+    const queue = new QueueDriver().ready("doubtful", "prompt").alive(200, "prompt").request().request();
+    expect(queue.deliveries).toEqual(["1 > prompt"]);
+    expect(queue.machine).toMatchObject({ waiting: 1, ready: 1 });
+    expect(queue.heartbeat("doubtful").deliveries).toEqual(["1 > prompt", "2 > doubtful"]);
+    expect(queue.machine.stats.expired).toBe(0);
   });
 
-  it("that ends in time costs a worker its turn, and nothing else", () => {
-    const queue = new QueueDriver().ready("late", "prompt").alive(200, "prompt").heartbeat("late");
-    expect(queue.machine.ready).toBe(2);
-    expect(queue.request().request().deliveries).toEqual(["1 > prompt", "2 > late"]);
-    expect(queue.reply("late", 2).reply("prompt", 1).request().deliveries.at(-1)).toBe("3 > late");
+  it("is over with any word, also one that makes no sense", () => {
+    const queue = new QueueDriver().ready("doubtful").until(200).request();
+    expect(queue.deliveries).toEqual([]);
+    const worker = frameKey(textFrame("doubtful"));
+    expect(queue.feed({ type: "malformed", worker, reason: "?" }).deliveries).toEqual(["1 > doubtful"]);
+  });
+
+  it("does not make who takes its leave work on", () => {
+    const queue = new QueueDriver().ready("doubtful").until(200).request().leave("doubtful");
+    expect(queue.deliveries).toEqual([]);
+    expect(queue.machine).toMatchObject({ workers: 0, waiting: 1 });
   });
 
   it("of a process with many sessions: what one had is not given to the next, and so on, until it is given up", () => {
@@ -97,6 +101,33 @@ describe("silence", () => {
     queue.ready("alive").request().alive(600, "alive");
     expect(queue.deliveries).toEqual(["1 > s0", "1 > alive"]);
     expect(queue.machine.stats).toMatchObject({ expired: 8, givenUp: 0 });
+  });
+
+  it("of a process with many sessions: what one had waits for another that is busy", () => {
+    const queue = new QueueDriver({ maxDeliveries: 2 });
+    for (const session of ["s0", "s1", "s2", "live"]) queue.ready(session).until(queue.now + 5);
+    for (let number = 1; number <= 4; number++) queue.request();
+    for (const session of ["s1", "s2"]) queue.reply(session, session === "s1" ? 2 : 3);
+    queue.alive(700, "live");
+    expect(queue.deliveries).toEqual(["1 > s0", "2 > s1", "3 > s2", "4 > live"]);
+    expect(queue.reply("live", 4).deliveries.at(-1)).toBe("1 > live");
+    expect(queue.machine.stats).toMatchObject({ givenUp: 0, redelivered: 1 });
+  });
+
+  it("of one session's connection puts the others of its process in doubt: they may have died with it", () => {
+    const queue = new QueueDriver({ maxDeliveries: 2 });
+    const sessions = Array.from({ length: 5 }, (_, index) => `SWPP1-process-${index}`);
+    queue.ready(...sessions, "SWPP1-other-0").request();
+    for (const session of sessions) queue.departed(session);
+    expect(queue.deliveries).toEqual(["1 > SWPP1-process-0", "1 > SWPP1-other-0"]);
+    expect(queue.machine).toMatchObject({ workers: 1, stats: { givenUp: 0, redelivered: 1 } });
+  });
+
+  it("of one session's connection keeps the others from requests until they are heard", () => {
+    const [first, second] = ["SWPP1-process-0", "SWPP1-process-1"] as const;
+    const queue = new QueueDriver().ready(first, second).request().departed(first);
+    expect(queue.deliveries).toEqual([`1 > ${first}`]);
+    expect(queue.heartbeat(second).deliveries.at(-1)).toBe(`1 > ${second}`);
   });
 
   it("of many workers at once: what one had is not given to another that has died with it", () => {

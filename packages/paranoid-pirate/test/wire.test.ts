@@ -8,7 +8,7 @@ import {
   encodeHeartbeat,
   encodeLeave,
   encodeReady,
-  isOurWorker,
+  workerProcess,
   workerRoutingId,
 } from "../src/machine.js";
 
@@ -157,9 +157,12 @@ describe("malformed messages", () => {
 
 describe("routing ids of our workers", () => {
   it("are known by how they begin, and others are not taken for them", () => {
-    expect(isOurWorker(textFrame(workerRoutingId("0123456789abcdef", 7)))).toBe(true);
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 20 }), (id) => !isOurWorker(id)));
-    expect(isOurWorker(textFrame("SWPP1"))).toBe(false);
-    expect(isOurWorker(textFrame("SWPP2-x-1"))).toBe(false);
+    const process = (text: string): string | undefined => workerProcess(textFrame(text));
+    expect(process(workerRoutingId("0123456789abcdef", 7))).toBe(
+      process(workerRoutingId("0123456789abcdef", 8)),
+    );
+    expect(process(workerRoutingId("a", 1))).not.toBe(process(workerRoutingId("b", 1)));
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 20 }), (id) => workerProcess(id) === undefined));
+    expect([process("SWPP1"), process("SWPP2-x-1")]).toEqual([undefined, undefined]);
   });
 });
