@@ -27,7 +27,7 @@ const { frontend, backend, heartbeat, liveness } = program.opts<{
   liveness: number;
 }>();
 
-const queue = new ParanoidPirateQueue({ heartbeatMs: heartbeat, liveness });
+const queue = new ParanoidPirateQueue({ heartbeatMs: heartbeat, liveness, lingerMs: 5000 });
 queue.on("worker-joined", ({ worker }) => console.log(`joined ${worker}`));
 queue.on("worker-expired", ({ worker }) => console.log(`expired ${worker}`));
 queue.on("worker-returned", ({ worker }) => console.log(`returned ${worker}`));

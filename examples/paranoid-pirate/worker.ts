@@ -55,7 +55,7 @@ console.log(`stopped after ${requests} requests`);
 
 function openWorker(): ParanoidPirateWorker {
   try {
-    const worker = new ParanoidPirateWorker({ heartbeatMs: heartbeat, liveness });
+    const worker = new ParanoidPirateWorker({ heartbeatMs: heartbeat, liveness, lingerMs: 5000 });
     worker.connect(connect);
     return worker;
   } catch (error) {

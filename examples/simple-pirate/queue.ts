@@ -19,7 +19,7 @@ const program = new Command("simple-pirate/queue")
   .parse();
 const { frontend, backend } = program.opts<{ frontend: string; backend: string }>();
 
-const queue = new SimplePirateQueue();
+const queue = new SimplePirateQueue({ lingerMs: 5000 });
 queue.on("worker-joined", ({ worker }) => console.log(`joined ${worker}`));
 queue.on("worker-gone", ({ worker, reason }) => console.log(`gone ${worker}: ${reason}`));
 queue.on("request-lost", ({ worker, reason }) => console.log(`lost a request of ${worker}: ${reason}`));

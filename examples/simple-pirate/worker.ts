@@ -41,7 +41,7 @@ console.log(`stopped after ${requests} requests`);
 
 function openWorker(): SimplePirateWorker {
   try {
-    const worker = new SimplePirateWorker();
+    const worker = new SimplePirateWorker({ lingerMs: 5000 });
     worker.connect(connect);
     return worker;
   } catch (error) {

@@ -53,7 +53,7 @@ class Lane<T> {
  * A waiting line that nobody can fill at the cost of others: lanes are served in turn, and when there is
  * no room the lane that has most of what is short, places or bytes, gives way. So who waits with little is
  * neither refused nor kept waiting by who floods. Each item waits for `maxAgeMs` at most. Operations cost a
- * logarithm of what waits; only {@link takeLane} and {@link takeReturned} look at all that was put back.
+ * logarithm of what waits. An item waits once at a time.
  */
 export class FairQueue<T extends FairQueueItem> {
   readonly #limits: FairQueueLimits;
@@ -63,6 +63,8 @@ export class FairQueue<T extends FairQueueItem> {
   readonly #byLength = new DeadlineQueue<Lane<T>>();
   readonly #byBytes = new DeadlineQueue<Lane<T>>();
   readonly #returned = new LinkedList<Entry<T>>();
+  readonly #returnedOf = new Map<string, Set<Entry<T>>>();
+  readonly #entries = new Map<T, Entry<T>>();
   readonly #ages = new DeadlineQueue<Entry<T>>();
   #length = 0;
   #bytes = 0;
@@ -106,8 +108,12 @@ export class FairQueue<T extends FairQueueItem> {
 
   /** Puts back what was taken out, in front of all lanes. It always finds room, and its time begins anew. */
   putBack(item: T, now: number): void {
-    this.#returned.append(new Entry(item, undefined, this.#ages, now + this.#limits.maxAgeMs).link);
+    const entry = this.#enter(item, undefined, now);
+    this.#returned.append(entry.link);
     this.#returnedBytes += item.bytes;
+    const siblings = this.#returnedOf.get(item.lane);
+    if (siblings === undefined) this.#returnedOf.set(item.lane, new Set([entry]));
+    else siblings.add(entry);
   }
 
   /** Takes out the next item: what was put back, or else the first of the lane whose turn it is. */
@@ -128,19 +134,15 @@ export class FairQueue<T extends FairQueueItem> {
 
   /** Takes out all items of a lane, in the order in which they would have been served. */
   takeLane(name: string): T[] {
-    const entries = [...this.#returned].filter(({ item }) => item.lane === name);
-    entries.push(...(this.#lanes.get(name)?.entries ?? []));
+    const entries = [...(this.#returnedOf.get(name) ?? []), ...(this.#lanes.get(name)?.entries ?? [])];
     return entries.map((entry) => this.#remove(entry));
   }
 
-  /** Takes out an item that was {@link putBack}; false if it does not wait any more. */
-  takeReturned(item: T): boolean {
-    for (const entry of this.#returned) {
-      if (entry.item !== item) continue;
-      this.#remove(entry);
-      return true;
-    }
-    return false;
+  /** Takes out this item; false if it does not wait. */
+  take(item: T): boolean {
+    const entry = this.#entries.get(item);
+    if (entry !== undefined) this.#remove(entry);
+    return entry !== undefined;
   }
 
   #isFull(): boolean {
@@ -185,16 +187,32 @@ export class FairQueue<T extends FairQueueItem> {
       this.#lanes.set(item.lane, lane);
       this.#turns.append(lane.turn);
     }
-    lane.entries.append(new Entry(item, lane, this.#ages, now + this.#limits.maxAgeMs).link);
+    lane.entries.append(this.#enter(item, lane, now).link);
     this.#count(lane, 1, item.bytes);
   }
 
-  #remove({ item, lane, link, timer }: Entry<T>): T {
+  #enter(item: T, lane: Lane<T> | undefined, now: number): Entry<T> {
+    const entry = new Entry(item, lane, this.#ages, now + this.#limits.maxAgeMs);
+    this.#entries.set(item, entry);
+    return entry;
+  }
+
+  #remove(entry: Entry<T>): T {
+    const { item, lane, link, timer } = entry;
     link.unlink();
     this.#ages.cancel(timer);
-    if (lane === undefined) this.#returnedBytes -= item.bytes;
+    this.#entries.delete(item);
+    if (lane === undefined) this.#forgetReturned(entry);
     else this.#count(lane, -1, -item.bytes);
     return item;
+  }
+
+  #forgetReturned(entry: Entry<T>): void {
+    const { bytes, lane } = entry.item;
+    this.#returnedBytes -= bytes;
+    const siblings = this.#returnedOf.get(lane);
+    siblings?.delete(entry);
+    if (siblings?.size === 0) this.#returnedOf.delete(lane);
   }
 
   /** A lane has become longer or shorter. */

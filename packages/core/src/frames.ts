@@ -74,6 +74,19 @@ export function byteLength(frames: Frames): number {
   return total;
 }
 
+/** What a frame costs in memory besides its bytes, measured under Node.js 20 on x64, in bytes. */
+const FRAME_OVERHEAD = 384;
+/** So many frames of a message are not looked at: what they cost is bounded with the number of messages. */
+const USUAL_FRAMES = 16;
+
+/**
+ * Size of frames in bytes, and what very many of them cost besides: empty ones take memory, too, and a
+ * message can have any number of them.
+ */
+export function memoryOf(frames: Frames): number {
+  return byteLength(frames) + FRAME_OVERHEAD * Math.max(0, frames.length - USUAL_FRAMES);
+}
+
 /**
  * A body as frames. Bytes are not copied: they must stay unchanged until the message has left.
  *

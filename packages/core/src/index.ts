@@ -38,6 +38,7 @@ export {
   MAX_ENVELOPE_FRAMES,
   type Malformed,
   malformed,
+  memoryOf,
   openEnvelope,
   readableId,
   readUint64,

@@ -1,5 +1,5 @@
 import { FairQueue, type FairQueueItem } from "./fair-queue.js";
-import { byteLength, type Enveloped, type Frames, frameKey } from "./frames.js";
+import { byteLength, type Enveloped, type Frames, frameKey, memoryOf } from "./frames.js";
 import { requestIdKey } from "./request-id.js";
 import type { StatusEvent } from "./status.js";
 
@@ -12,7 +12,7 @@ export interface DeskRequest extends FairQueueItem {
   /** The way back for the reply. */
   readonly route: Frames;
   readonly body: Frames;
-  /** Of the body and of the way back: both wait. */
+  /** Of the body and of the way back, since both wait; very many frames count as well. */
   readonly bytes: number;
   /** When it came, in ms. */
   readonly receivedAt: number;
@@ -77,19 +77,18 @@ export class RequestDesk {
   /** Takes a request in, or drops it. It does not wait yet: a worker may be free. */
   admit({ route, body }: Pick<Enveloped, "route" | "body">, now: number): DeskRequest | undefined {
     this.requests += 1;
-    const bodyBytes = byteLength(body);
     const request: DeskRequest = {
       lane: frameKey(route[0] as Uint8Array),
       number: this.requests,
       route,
       body,
-      bytes: bodyBytes + byteLength(route),
+      bytes: memoryOf(route) + memoryOf(body),
       receivedAt: now,
       deliveries: 0,
       isOver: false,
     };
     if (this.#isClosed) this.#drop(request, "closing", now);
-    else if (bodyBytes > this.#maxBodyBytes) this.#drop(request, "body-too-large", now);
+    else if (byteLength(body) > this.#maxBodyBytes) this.#drop(request, "body-too-large", now);
     else return request;
     return undefined;
   }
@@ -105,10 +104,13 @@ export class RequestDesk {
 
   /** The worker that had it has gone: it is the next that is served. False if it was dropped instead. */
   putBack(request: DeskRequest, now: number): boolean {
-    if (this.#isClosed) this.#drop(request, "closing", now);
-    else if (this.#isFirst(request)) this.#waiting.putBack(request, now);
-    else this.#drop(request, "repeated", now);
-    return !request.isOver;
+    if (this.#isClosed) {
+      this.#drop(request, "closing", now);
+      return false;
+    }
+    this.#dropCopy(request, now);
+    this.#waiting.putBack(request, now);
+    return true;
   }
 
   /** The next in turn, or `undefined`. */
@@ -119,7 +121,7 @@ export class RequestDesk {
 
   /** What was put back need not be served any more. */
   withdraw(request: DeskRequest): void {
-    if (this.#waiting.takeReturned(request)) this.#left(request);
+    if (this.#waiting.take(request)) this.#left(request);
   }
 
   /** A client's connection is gone: nobody is left to answer. */
@@ -149,6 +151,15 @@ export class RequestDesk {
     if (this.#identified.has(key)) return false;
     this.#identified.set(key, request);
     return true;
+  }
+
+  /** A retry that waits by now makes way: a late reply to the original is to find it, and it has waited for longer. */
+  #dropCopy(request: DeskRequest, now: number): void {
+    const key = identity(request);
+    if (key === undefined) return;
+    const copy = this.#identified.get(key);
+    if (copy !== undefined && this.#waiting.take(copy)) this.#drop(copy, "repeated", now);
+    this.#identified.set(key, request);
   }
 
   /** It waits no more. */

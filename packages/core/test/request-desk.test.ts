@@ -77,6 +77,15 @@ describe("RequestDesk", () => {
     expect([desk.waiting, request.isOver]).toEqual([0, true]);
   });
 
+  it("bounds what waits by frames, too: empty ones cannot hide how many they are", () => {
+    const { desk, events } = setup({ maxWaiting: 1000, maxWaitingBytes: 1_000_000 });
+    const body = Array.from({ length: 1000 }, () => new Uint8Array(0));
+    for (let index = 0; index < 10; index++) {
+      desk.wait(desk.admit({ route: [keyFrame("flood")], body }, 0) as DeskRequest, 0);
+    }
+    expect([desk.waiting, events.map(({ reason }) => reason)]).toEqual([2, Array(8).fill("queue-full")]);
+  });
+
   it("serves clients in turn, and reports who gives way when it is full", () => {
     const { desk, events, wait } = setup({ maxWaiting: 3 });
     const flood = Array.from({ length: 3 }, () => wait("flood"));
@@ -241,15 +250,15 @@ describe("RequestDesk", () => {
       expect([desk.waiting, reasons()]).toEqual([1, ["queue-full", "queue-full"]]);
     });
 
-    it("knows what was put back, and puts nothing back that waits again", () => {
+    it("knows what was put back, which takes the place of a retry that waits by then", () => {
       const { desk, ask, reasons } = identified();
       const first = ask("a", 1);
       desk.next();
       expect([desk.putBack(first, 1), ask("a", 1, 2).isOver]).toEqual([true, true]);
       expect(desk.next()).toBe(first);
       const retry = ask("a", 1, 3);
-      expect([desk.putBack(first, 4), first.isOver]).toEqual([false, true]);
-      expect([desk.next(), desk.waiting, reasons()]).toEqual([retry, 0, ["repeated", "repeated"]]);
+      expect([desk.putBack(first, 4), first.isOver, retry.isOver]).toEqual([true, false, true]);
+      expect([desk.next(), desk.waiting, reasons()]).toEqual([first, 0, ["repeated", "repeated"]]);
     });
   });
 

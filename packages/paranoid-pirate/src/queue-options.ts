@@ -25,9 +25,9 @@ export interface ParanoidPirateQueueOptions {
   maxDeliveries?: number | undefined;
   /** Requests that may wait for a worker; if more come, the client with most of them gives way. Default 10,000. */
   maxWaiting?: number | undefined;
-  /** Size of the bodies of all requests that wait, in bytes. Default 256 MiB. */
+  /** Size of all requests that wait, in bytes, envelopes included. Default 256 MiB. */
   maxWaitingBytes?: number | undefined;
-  /** How long a request may wait for a worker, in ms; then it is dropped. Default 10,000. */
+  /** How long a request may wait for a worker, in ms; then it is dropped. Begins anew when a worker was lost. Default 10,000. */
   maxWaitingMs?: number | undefined;
   /** Largest body of a request or reply, in bytes over all its frames. Default 16 MiB. */
   maxBodyBytes?: number | undefined;

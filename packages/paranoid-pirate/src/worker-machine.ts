@@ -41,7 +41,8 @@ export class ParanoidPirateWorkerMachine
    */
   constructor(options: ResolvedWorkerOptions, random: Random) {
     this.#options = options;
-    this.#bench = new Workbench(options.maxHeld);
+    // What a session may be given once is bounded by the sessions; `maxHeld` is for what comes beyond that.
+    this.#bench = new Workbench(Number.POSITIVE_INFINITY);
     this.#sessions = new Sessions(options, random);
   }
 
@@ -174,14 +175,13 @@ export class ParanoidPirateWorkerMachine
     if (!session.isUp) return this.#refuse("not-ready");
     if (this.#isClosing) {
       this.stats.givenBack += 1;
-      return this.#passBy(session);
+      this.#step(session, "request");
+      session.held += 1;
+      return this.#done(session, "dropped");
     }
-    if (this.#bench.put(session.connection, address, body) === undefined) {
-      this.#refuse("queue-full");
-      // Another worker may have room.
-      if (session.held === 0) this.#passBy(session);
-      return;
-    }
+    const held = this.#bench.running + this.#bench.waiting;
+    if (session.held > 0 && held >= this.#options.maxHeld) return this.#refuse("queue-full");
+    this.#bench.put(session.connection, address, body);
     session.held += 1;
     this.#step(session, "request");
   }
@@ -189,13 +189,6 @@ export class ParanoidPirateWorkerMachine
   #refuse(reason: "not-ready" | "queue-full"): void {
     this.stats.refused += 1;
     this.#report({ type: "request-refused", at: this.#now, reason });
-  }
-
-  /** Gives a request back that came just now. */
-  #passBy(session: Session): void {
-    this.#step(session, "request");
-    session.held += 1;
-    this.#done(session, "dropped");
   }
 
   /** Hands the application what it has asked for. */

@@ -35,8 +35,8 @@ export interface ParanoidPirateWorkerOptions {
    */
   maxSessions?: number | undefined;
   /**
-   * Requests that may be here, waiting or running. More than `concurrency` come only from several queues, or
-   * from a queue that gives a second request to a busy session. Default 1000.
+   * Requests that may be here, waiting or running, until a session that has one already is refused another, as
+   * only queues that are not ours give it. Default 1000.
    */
   maxHeld?: number | undefined;
   /** Largest body of a reply, in bytes over all its frames. For requests it is the queue that sets a limit. Default 16 MiB. */

@@ -140,13 +140,6 @@ describe("disconnecting", () => {
     expect(worker.hears(1, { type: "leave" }).deeds).toEqual(["run 1 x", "discard 1 lingering"]);
   });
 
-  it("gives a request that crosses LEAVE back if there is no room for it, and still goes", () => {
-    const worker = new WorkerDriver({ maxHeld: 1 }).demand().connect().connect("tcp://b:1");
-    worker.up(1).up(2).greet(1).request(2);
-    expect(disconnect(worker).request(1).said).toEqual(["1: leave", "1: leave"]);
-    expect(worker.hears(1, { type: "leave" }).deeds).toEqual(["discard 1 lingering"]);
-  });
-
   it("twice takes leave once", () => {
     const worker = disconnect(new WorkerDriver().greeted().request(1));
     worker.connect().clear();

@@ -66,13 +66,13 @@ describe("requests", () => {
     expect(worker.clear().drop(2).said).toEqual(["1: ready"]);
   });
 
-  it("over `maxHeld` are refused; an idle session gives them back", () => {
+  it("of a session that has one already are refused at `maxHeld`; a free one is never turned away", () => {
     const worker = new WorkerDriver({ maxHeld: 1 }).opened(2).request(1, "a").clear().request(2, "b");
-    expect(worker.statuses).toEqual(["request-refused:queue-full"]);
-    expect(worker.said).toEqual(["2: ready"]);
-    expect(worker.clear().request(1, "c").said).toEqual([]);
-    expect(worker.machine.stats).toMatchObject({ requests: 3, refused: 2 });
-    expect(worker.reply(1).request(2, "d").deeds).toEqual(["run 2 d"]);
+    expect([worker.deeds, worker.statuses]).toEqual([["run 2 b"], []]);
+    expect(worker.request(1, "c").statuses).toEqual(["request-refused:queue-full"]);
+    expect(worker.said).toEqual([]);
+    expect(worker.machine.stats).toMatchObject({ requests: 3, refused: 1 });
+    expect(worker.reply(1).demand().request(1, "d").deeds.at(-1)).toBe("run 3 d");
   });
 
   it("before READY are refused", () => {

@@ -13,7 +13,7 @@ import {
 export interface SimplePirateQueueOptions {
   /** Requests that may wait for a worker; if more come, the client with most of them gives way. Default 10,000. */
   maxWaiting?: number | undefined;
-  /** Size of the bodies of all requests that wait, in bytes. Default 256 MiB. */
+  /** Size of all requests that wait, in bytes, envelopes included. Default 256 MiB. */
   maxWaitingBytes?: number | undefined;
   /** How long a request may wait for a worker, in ms; then it is dropped. Default 10,000. */
   maxWaitingMs?: number | undefined;

@@ -2,11 +2,11 @@ import { integer, resolveOptions } from "../options.js";
 
 /** How `serve` runs its handler. */
 export interface ServeOptions {
-  /** Handlers that may run at the same time. Default 1. */
+  /** Handlers that may run at the same time, up to 100,000. Default 1. */
   concurrency?: number | undefined;
 }
 
-const serveSchema = { concurrency: integer(1) };
+const serveSchema = { concurrency: integer(1, { max: 100_000 }) };
 
 type Waiter<T> = (result: IteratorResult<T, undefined>) => void;
 

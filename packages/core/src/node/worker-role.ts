@@ -107,7 +107,11 @@ export abstract class WorkerRole<E extends StatusEvent>
     });
   }
 
-  /** The requests as they come; each call of `next()` takes one. Ends when the worker is closed. */
+  /**
+   * The requests as they come; each call of `next()` takes one. Ends when the worker is closed. Whoever stops
+   * before that leaves sessions that have said READY, and the next request of each waits here: close the
+   * worker, or `disconnect()` it, when it is to take no more.
+   */
   [Symbol.asyncIterator](): AsyncIterator<IncomingRequest, undefined> {
     return this.#inbox.iterator();
   }

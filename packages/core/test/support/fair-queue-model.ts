@@ -102,8 +102,8 @@ export class FairQueueModel {
     return this.all.filter(({ parcel }) => parcel.lane === name).map((place) => this.#take(place));
   }
 
-  takeReturned(parcel: Parcel): boolean {
-    const place = this.returned.find((other) => other.parcel === parcel);
+  take(parcel: Parcel): boolean {
+    const place = this.all.find((other) => other.parcel === parcel);
     if (place !== undefined) this.#take(place);
     return place !== undefined;
   }
