@@ -1,27 +1,22 @@
-import type { EventEmitter } from "node:events";
-import { afterEach } from "vitest";
-import { Dealer, Request, Router } from "zeromq";
+import { Request, Router } from "zeromq";
+import {
+  anyPort,
+  BareClient,
+  BareDealer,
+  closing,
+  READY,
+  ROUTING_ID_OPTION,
+  record,
+  reported,
+} from "../../core/test/support/queue-peers.js";
 import {
   SimplePirateQueue,
-  type SimplePirateQueueEvent,
   type SimplePirateQueueOptions,
   SimplePirateWorker,
-  type SimplePirateWorkerEvent,
   type SimplePirateWorkerOptions,
 } from "../src/index.js";
 
-export const anyPort = "tcp://127.0.0.1:*";
-
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((role) => role.close()));
-});
-
-/** Has it closed at the end of the test. */
-export function closing<T extends { close(): unknown }>(role: T): T {
-  open.push(role);
-  return role;
-}
+export { anyPort, BareClient, BareDealer, closing, READY, record, reported };
 
 /** A queue, bound on both sides. */
 export async function newQueue(
@@ -36,87 +31,6 @@ export function newWorker(backend: string, options: SimplePirateWorkerOptions = 
   worker.connect(backend);
   return worker;
 }
-
-type Event = SimplePirateQueueEvent | SimplePirateWorkerEvent;
-type AnyRole = SimplePirateQueue | SimplePirateWorker;
-
-/** Resolves when a role has reported this many events of a type, from now on. */
-export function reported(role: AnyRole, type: Event["type"], count = 1): Promise<Event[]> {
-  const events: Event[] = [];
-  const emitter = role as unknown as EventEmitter;
-  return new Promise((resolve) => {
-    emitter.on(type, function listen(event: Event) {
-      events.push(event);
-      if (events.length < count) return;
-      emitter.off(type, listen);
-      resolve(events);
-    });
-  });
-}
-
-/** All events that a role reports from now on, as `type` or `type:reason`, but for stalls of a busy machine. */
-export function record(role: AnyRole): string[] {
-  const seen: string[] = [];
-  (role as unknown as EventEmitter).on("status", (event: Event) => {
-    if (event.type !== "process-stalled")
-      seen.push("reason" in event ? `${event.type}:${event.reason}` : event.type);
-  });
-  return seen;
-}
-
-const ROUTING_ID_OPTION = 5;
-
-/** A bare DEALER, connected; its routing id may be any bytes. */
-export class BareDealer extends Dealer {
-  constructor(endpoint: string, routingId?: Buffer) {
-    super({ linger: 0 });
-    if (routingId !== undefined) this.setStringOption(ROUTING_ID_OPTION, routingId);
-    this.connect(endpoint);
-    closing(this);
-  }
-}
-
-/** A DEALER that speaks the standard envelope with an id per request: many may be in flight. */
-export class BareClient {
-  readonly #socket: BareDealer;
-  readonly #pending = new Map<string, (body: string) => void>();
-  #sending: Promise<void> = Promise.resolve();
-  #asked = 0;
-
-  constructor(frontend: string, routingId?: Buffer) {
-    this.#socket = new BareDealer(frontend, routingId);
-    void this.#receive();
-  }
-
-  /** Asks, and resolves with the text of the reply. */
-  ask(text: string): Promise<string> {
-    const id = String(++this.#asked);
-    const reply = new Promise<string>((resolve) => this.#pending.set(id, resolve));
-    this.send(id, "", text);
-    return reply;
-  }
-
-  /** Sends frames as they are. */
-  send(...frames: string[]): void {
-    this.#sending = this.#sending.then(() => this.#socket.send(frames));
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-
-  async #receive(): Promise<void> {
-    try {
-      for await (const [id, , ...body] of this.#socket) {
-        this.#pending.get(String(id))?.(body.map(String).join("|"));
-      }
-    } catch {
-      // The socket was closed.
-    }
-  }
-}
-
-export const READY = "\x01";
 
 /** A worker on a bare REQ, as the guide's are: it says READY, and gets one request after another. */
 export class BareWorker extends Request {
