@@ -128,6 +128,22 @@ describe("workers that die", () => {
     expect(await reply).toBe("x");
   });
 
+  it("nor with a process of many sessions, all of which die with it", async () => {
+    const { queue, frontend, backend } = await newQueue({ maxDeliveries: 2, heartbeatMs: 60_000 });
+    const sessions: BareWorker[] = [];
+    for (let index = 0; index < 40; index++) {
+      sessions.push(await readyWorker(queue, backend, Buffer.from(`SWPP1-process-${index}`)));
+    }
+    const client = new BareClient(frontend);
+    const texts = ["a", "b", "c", "d", "e"];
+    const replies = texts.map((text) => client.ask(text));
+    await Promise.all(sessions.slice(0, texts.length).map((session) => session.request()));
+    void (await readyWorker(queue, backend, Buffer.from("SWPP1-other-0"))).echo();
+    for (const session of sessions) session.close();
+    expect(await Promise.all(replies)).toEqual(texts);
+    expect(queue.stats()).toMatchObject({ redelivered: 5, givenUp: 0, answered: 5 });
+  });
+
   it("and when it is there, but silent: whoever replies first is heard, and it may come back", async () => {
     // Once it has expired, there are 600 ms in which it may come back.
     const { queue, frontend, backend } = await newQueue({ heartbeatMs: 200 });
