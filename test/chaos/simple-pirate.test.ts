@@ -6,7 +6,7 @@ import { Fleet, requestsOf } from "../harness/fleet.js";
 import type { Program } from "../harness/program.js";
 
 const WORKERS = 8;
-const CHAOS_MS = chaosMs(10);
+const CHAOS_MS = chaosMs(4);
 /** The chaos, and what it takes to start, to end, and to say so. */
 const CHAOS_LIMIT_MS = CHAOS_MS + 90_000;
 
