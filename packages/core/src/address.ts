@@ -1,4 +1,4 @@
-import { framesEqual } from "./frames.js";
+import { readUint32, smallFrame, writeUint32 } from "./frames.js";
 
 const EPOCH_BYTES = 8;
 const ADDRESS_BYTES = 16;
@@ -25,20 +25,20 @@ export class Addresses {
 
   /** The frame for a number from 0 to 2^53 - 1. */
   encode(number: number): Uint8Array {
-    const frame = new Uint8Array(ADDRESS_BYTES);
+    const frame = smallFrame(ADDRESS_BYTES);
     frame.set(this.#epoch);
-    const view = new DataView(frame.buffer);
-    view.setUint32(HIGH_OFFSET, Math.floor(number / WORD));
-    view.setUint32(LOW_OFFSET, number % WORD);
+    writeUint32(frame, HIGH_OFFSET, Math.floor(number / WORD));
+    writeUint32(frame, LOW_OFFSET, number % WORD);
     return frame;
   }
 
   /** The number in a frame, or `undefined` if it is none of this queue's. */
   decode(frame: Uint8Array): number | undefined {
     if (frame.length !== ADDRESS_BYTES) return undefined;
-    if (!framesEqual(frame.subarray(0, EPOCH_BYTES), this.#epoch)) return undefined;
-    const view = new DataView(frame.buffer, frame.byteOffset, ADDRESS_BYTES);
-    const number = view.getUint32(HIGH_OFFSET) * WORD + view.getUint32(LOW_OFFSET);
+    for (let index = 0; index < EPOCH_BYTES; index++) {
+      if (frame[index] !== this.#epoch[index]) return undefined;
+    }
+    const number = readUint32(frame, HIGH_OFFSET) * WORD + readUint32(frame, LOW_OFFSET);
     // A larger one was not made here, and cannot even be told from its neighbours.
     return Number.isSafeInteger(number) ? number : undefined;
   }

@@ -7,6 +7,8 @@ export interface FairQueueItem {
   readonly lane: string;
   /** Its size. */
   readonly bytes: number;
+  /** Where it waits: for the queue, which keeps it here since a `Map` of all that waits costs several times as much. */
+  place?: object | undefined;
 }
 
 /** Bounds of a {@link FairQueue}. */
@@ -15,25 +17,27 @@ export interface FairQueueLimits {
   readonly maxItems: number;
   /** Size of all items that wait, in bytes. */
   readonly maxBytes: number;
-  /** How long an item may wait, in ms. */
-  readonly maxAgeMs: number;
+  /** How long an item may wait, in ms. Default: for ever, and whoever puts it in looks after its time. */
+  readonly maxAgeMs?: number;
 }
 
-class Entry<T> {
+class Entry<T extends FairQueueItem> {
   readonly item: T;
   /** None for what was put back. */
   readonly lane: Lane<T> | undefined;
+  readonly queue: FairQueue<T>;
   readonly link: Link<Entry<T>> = new Link(this as Entry<T>);
-  readonly timer: DeadlineEntry<Entry<T>>;
+  /** None where items may wait for ever. */
+  timer: DeadlineEntry<Entry<T>> | undefined;
 
-  constructor(item: T, lane: Lane<T> | undefined, ages: DeadlineQueue<Entry<T>>, dueAt: number) {
+  constructor(item: T, lane: Lane<T> | undefined, queue: FairQueue<T>) {
     this.item = item;
     this.lane = lane;
-    this.timer = ages.add(this, dueAt);
+    this.queue = queue;
   }
 }
 
-class Lane<T> {
+class Lane<T extends FairQueueItem> {
   readonly name: string;
   readonly entries: LinkedList<Entry<T>> = new LinkedList();
   bytes = 0;
@@ -53,7 +57,7 @@ class Lane<T> {
  * A waiting line that nobody can fill at the cost of others: lanes are served in turn, and when there is
  * no room the lane that has most of what is short, places or bytes, gives way. So who waits with little is
  * neither refused nor kept waiting by who floods. Each item waits for `maxAgeMs` at most. Operations cost a
- * logarithm of what waits. An item waits once at a time.
+ * logarithm of what waits. An item waits in one queue at a time, once.
  */
 export class FairQueue<T extends FairQueueItem> {
   readonly #limits: FairQueueLimits;
@@ -64,7 +68,6 @@ export class FairQueue<T extends FairQueueItem> {
   readonly #byBytes = new DeadlineQueue<Lane<T>>();
   readonly #returned = new LinkedList<Entry<T>>();
   readonly #returnedOf = new Map<string, Set<Entry<T>>>();
-  readonly #entries = new Map<T, Entry<T>>();
   readonly #ages = new DeadlineQueue<Entry<T>>();
   #length = 0;
   #bytes = 0;
@@ -140,9 +143,14 @@ export class FairQueue<T extends FairQueueItem> {
 
   /** Takes out this item; false if it does not wait. */
   take(item: T): boolean {
-    const entry = this.#entries.get(item);
+    const entry = this.#find(item);
     if (entry !== undefined) this.#remove(entry);
     return entry !== undefined;
+  }
+
+  #find({ place }: T): Entry<T> | undefined {
+    const entry = place as Entry<T> | undefined;
+    return entry?.queue === this ? entry : undefined;
   }
 
   #isFull(): boolean {
@@ -192,16 +200,18 @@ export class FairQueue<T extends FairQueueItem> {
   }
 
   #enter(item: T, lane: Lane<T> | undefined, now: number): Entry<T> {
-    const entry = new Entry(item, lane, this.#ages, now + this.#limits.maxAgeMs);
-    this.#entries.set(item, entry);
+    const entry = new Entry(item, lane, this);
+    const { maxAgeMs } = this.#limits;
+    if (maxAgeMs !== undefined) entry.timer = this.#ages.add(entry, now + maxAgeMs);
+    item.place = entry;
     return entry;
   }
 
   #remove(entry: Entry<T>): T {
     const { item, lane, link, timer } = entry;
     link.unlink();
-    this.#ages.cancel(timer);
-    this.#entries.delete(item);
+    if (timer !== undefined) this.#ages.cancel(timer);
+    item.place = undefined;
     if (lane === undefined) this.#forgetReturned(entry);
     else this.#count(lane, -1, -item.bytes);
     return item;

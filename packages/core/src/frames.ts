@@ -28,6 +28,7 @@ export function frameText(frame: Uint8Array): string {
 export function frameKey(frame: Uint8Array): string {
   // Ids are a few bytes long, and more than some ten thousand arguments would overflow. `apply` and not
   // `...`, which takes four times as long: this runs for each message of a queue.
+  if (frame.length === GENERATED_ID_BYTES) return shortKey(frame);
   if (frame.length <= 256) return characters(frame);
   let key = "";
   for (let start = 0; start < frame.length; start += 256) {
@@ -36,8 +37,68 @@ export function frameKey(frame: Uint8Array): string {
   return key;
 }
 
+/** The length of the routing ids that ZeroMQ makes up: the keys that are wanted most by far. */
+const GENERATED_ID_BYTES = 5;
+
+function shortKey(frame: Uint8Array): string {
+  return String.fromCharCode(
+    frame[0] as number,
+    frame[1] as number,
+    frame[2] as number,
+    frame[3] as number,
+    frame[4] as number,
+  );
+}
+
 const characters = (bytes: Uint8Array): string =>
   String.fromCharCode.apply(undefined, bytes as unknown as number[]);
+
+/** Large enough to be mapped: some KiB from the heap of the C library make it tidy up thousands of freed frames each time. */
+const SLAB_BYTES = 256 * 1024;
+let slab = new Uint8Array(0);
+let slabUsed = 0;
+
+/**
+ * A new frame of a few bytes, all zero. Made one by one, such arrays cost ten times as much, since ZeroMQ has to give each
+ * of them memory of its own outside of the heap. It shares its memory with others: never write beyond it.
+ */
+export function smallFrame(length: number): Uint8Array {
+  if (slabUsed + length > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  slabUsed += length;
+  return slab.subarray(slabUsed - length, slabUsed);
+}
+
+/** Up to this size a frame that is kept is copied, in bytes: ZeroMQ's own limit for what it hands over as a copy. */
+const SMALL_BYTES = 128;
+
+/**
+ * The frame, or a copy if it is small, for whoever keeps it for a while. Each frame that a socket hands over has memory of
+ * its own; thousands of small ones that live on among those that die at once make all later ones dearer.
+ */
+export function keptFrame(frame: Uint8Array): Uint8Array {
+  if (frame.length === 0 || frame.length > SMALL_BYTES) return frame;
+  const copy = smallFrame(frame.length);
+  copy.set(frame);
+  return copy;
+}
+
+/** Writes a 32-bit number, most significant byte first. */
+export function writeUint32(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = value >>> 24;
+  target[offset + 1] = value >>> 16;
+  target[offset + 2] = value >>> 8;
+  target[offset + 3] = value;
+}
+
+/** Reads a 32-bit number, most significant byte first. */
+export function readUint32(source: Uint8Array, offset: number): number {
+  const high = ((source[offset] as number) << 8) | (source[offset + 1] as number);
+  const low = ((source[offset + 2] as number) << 8) | (source[offset + 3] as number);
+  return high * 2 ** 16 + low;
+}
 
 /** The bytes behind a {@link frameKey}. */
 export function keyFrame(key: string): Uint8Array {

@@ -9,6 +9,14 @@ export { AbortedCalls } from "./abort.js";
 export { Addresses } from "./address.js";
 export { Backoff, type BackoffOptions } from "./backoff.js";
 export { type Clock, type Random, type Scheduler, systemScheduler } from "./clock.js";
+export {
+  type Connection,
+  type ConnectionActions,
+  Connections,
+  noteEndpoint,
+  type ReplaceReason,
+  wasSilent,
+} from "./connections.js";
 export { type DeadlineEntry, DeadlineQueue } from "./deadline-queue.js";
 export { checkEndpoint } from "./endpoint.js";
 export {
@@ -20,6 +28,7 @@ export {
   SeaworthyError,
   type SeaworthyErrorOptions,
 } from "./errors.js";
+export { failureText } from "./failure-text.js";
 export { FairQueue, type FairQueueItem, type FairQueueLimits } from "./fair-queue.js";
 export { frameLimit } from "./frame-limit.js";
 export {
@@ -34,6 +43,7 @@ export {
   framesEqual,
   frameText,
   isAnonymous,
+  keptFrame,
   keyFrame,
   MAX_ENVELOPE_FRAMES,
   type Malformed,
@@ -41,8 +51,11 @@ export {
   memoryOf,
   openEnvelope,
   readableId,
+  readUint32,
   readUint64,
+  smallFrame,
   textFrame,
+  writeUint32,
   writeUint64,
 } from "./frames.js";
 export { Heartbeat, type HeartbeatOptions } from "./heartbeat.js";
@@ -82,12 +95,25 @@ export {
   type RequestDropped,
 } from "./request-desk.js";
 export {
+  describeEffort,
+  RemoteError,
+  type RequestEffort,
+  RequestError,
+  RequestTimeoutError,
+} from "./request-errors.js";
+export {
   blankRequestId,
   isRequestId,
   REQUEST_ID_BYTES,
   REQUEST_ID_EPOCH,
   requestIdKey,
 } from "./request-id.js";
+export {
+  type AttemptLimits,
+  attemptRules,
+  type RequestLimits,
+  resolveRequestLimits,
+} from "./request-limits.js";
 export { type Arrival, MAX_SEQUENCE, SequenceSource, SequenceTracker } from "./sequence.js";
 export { SocketPool } from "./socket-pool.js";
 export { type ResolvedSettings, type ResolvedSpec, resolveSettings, resolveSpec } from "./socket-settings.js";

@@ -1,5 +1,5 @@
 import { FairQueue, type FairQueueItem } from "./fair-queue.js";
-import { byteLength, type Enveloped, type Frames, frameKey, memoryOf } from "./frames.js";
+import { byteLength, type Enveloped, type Frames, frameKey, keptFrame, memoryOf } from "./frames.js";
 import { requestIdKey } from "./request-id.js";
 import type { StatusEvent } from "./status.js";
 
@@ -80,12 +80,13 @@ export class RequestDesk {
     const request: DeskRequest = {
       lane: frameKey(route[0] as Uint8Array),
       number: this.requests,
-      route,
-      body,
+      route: route.map(keptFrame),
+      body: body.map(keptFrame),
       bytes: memoryOf(route) + memoryOf(body),
       receivedAt: now,
       deliveries: 0,
       isOver: false,
+      place: undefined,
     };
     if (this.#isClosed) this.#drop(request, "closing", now);
     else if (byteLength(body) > this.#maxBodyBytes) this.#drop(request, "body-too-large", now);

@@ -9,8 +9,8 @@ export interface WorkItem {
   /** Goes back with the reply. */
   readonly address: Frames;
   readonly body: Uint8Array[];
-  /** `revoked`: its session is over, so that a reply finds no way. */
-  state: "waiting" | "running" | "revoked";
+  /** `cancelled`: nobody waits for its reply any more. `revoked`: its session is over, so that a reply finds no way. */
+  state: "waiting" | "running" | "cancelled" | "revoked";
 }
 
 /**
@@ -18,18 +18,13 @@ export interface WorkItem {
  * application, and those that the application has in hand. No more are handed out than it asked for.
  */
 export class Workbench {
-  readonly #maxHeld: number;
   readonly #waiting = new LinkedList<WorkItem>();
   readonly #items = new Map<number, Link<WorkItem>>();
   #demand = 0;
   #running = 0;
+  #orphaned = 0;
   #concurrency = 0;
   #lastTicket = 0;
-
-  /** @param maxHeld - requests that may be here, waiting or running */
-  constructor(maxHeld: number) {
-    this.#maxHeld = maxHeld;
-  }
 
   /** The most requests that the application has been ready to run at a time. */
   get concurrency(): number {
@@ -39,6 +34,11 @@ export class Workbench {
   /** Requests that the application has in hand. */
   get running(): number {
     return this.#running;
+  }
+
+  /** Those of them whose session is over: they keep the application busy for nobody. */
+  get orphaned(): number {
+    return this.#orphaned;
   }
 
   /** Requests that wait for the application. */
@@ -52,9 +52,8 @@ export class Workbench {
     this.#concurrency = Math.max(this.#concurrency, this.#demand + this.#running);
   }
 
-  /** A request came; `undefined` if there is no room for it. */
-  put(session: number, address: Frames, body: Uint8Array[]): WorkItem | undefined {
-    if (this.#items.size >= this.#maxHeld) return undefined;
+  /** A request came. */
+  put(session: number, address: Frames, body: Uint8Array[]): WorkItem {
     const item: WorkItem = { ticket: ++this.#lastTicket, session, address, body, state: "waiting" };
     const link = new Link(item);
     this.#items.set(item.ticket, link);
@@ -79,7 +78,29 @@ export class Workbench {
     if (item === undefined || item.state === "waiting") return undefined;
     this.#items.delete(ticket);
     this.#running -= 1;
+    if (item.state === "revoked") this.#orphaned -= 1;
     return item;
+  }
+
+  /** A request at hand, or `undefined` if it is finished or forgotten. */
+  find(ticket: number): WorkItem | undefined {
+    return this.#items.get(ticket)?.item;
+  }
+
+  /**
+   * Nobody waits for the reply to this request, which is here, any more. If it waits it is forgotten; if it
+   * runs it goes on, for nobody.
+   *
+   * @returns the request, with the state that it had
+   */
+  cancel(ticket: number): WorkItem {
+    const link = this.#items.get(ticket) as Link<WorkItem>;
+    const before = { ...link.item };
+    if (before.state === "waiting") {
+      link.unlink();
+      this.#items.delete(ticket);
+    } else if (before.state === "running") link.item.state = "cancelled";
+    return before;
   }
 
   /**
@@ -100,17 +121,19 @@ export class Workbench {
   /**
    * A session is over. What waits is forgotten; what runs goes on, for nobody.
    *
-   * @returns what runs
+   * @returns what runs, other than what was cancelled before
    */
   revoke(session: number): WorkItem[] {
     const running: WorkItem[] = [];
     for (const link of this.#items.values()) {
       const { item } = link;
       if (item.session !== session || item.state === "revoked") continue;
-      if (item.state === "running") running.push(item);
-      else {
+      if (item.state === "waiting") {
         link.unlink();
         this.#items.delete(item.ticket);
+      } else {
+        if (item.state === "running") running.push(item);
+        this.#orphaned += 1;
       }
       item.state = "revoked";
     }

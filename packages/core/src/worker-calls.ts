@@ -16,8 +16,8 @@ export type WorkerCall =
 export interface WorkerOwner<E extends StatusEvent> {
   /** The application asked for a request: here it is. */
   run(ticket: number, body: Uint8Array[]): void;
-  /** A reply to this request finds no way any more. */
-  revoke(ticket: number): void;
+  /** A reply to this request finds no way any more, because its session is over, or for the reason given. */
+  revoke(ticket: number, reason?: Error): void;
   /** Closing is over: no session is left. */
   closed(): void;
   status(event: E): void;

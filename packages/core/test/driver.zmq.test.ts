@@ -34,14 +34,49 @@ describe("messages", () => {
 
   it("that nobody wants any more when their turn comes are not sent, and are counted", async () => {
     const { router, dealer } = await openPair();
-    // The first is in the pump's hand at once; those behind it are asked for when their turn comes.
+    const asked: string[] = [];
     let isWanted = true;
-    for (const text of ["one", "two", "three"]) dealer.socket.send([bytes(text)], () => isWanted);
-    isWanted = false;
+    for (const text of ["one", "two", "three"]) {
+      dealer.socket.send([bytes(text)], () => {
+        asked.push(text);
+        // Those behind the first are not wanted any more once that has had its turn.
+        const wasWanted = isWanted;
+        isWanted = false;
+        return wasWanted;
+      });
+    }
     dealer.socket.send([bytes("four")], () => true);
+    expect(asked, "nobody's turn has come").toEqual([]);
     await router.seen.until(({ messages }) => messages.length === 2);
+    expect(asked).toEqual(["one", "two", "three"]);
     expect(router.seen.texts.map((frames) => frames[1])).toEqual(["one", "four"]);
     expect(dealer.transport.stats()).toMatchObject({ sent: 2, discarded: 2, queued: 0 });
+  });
+
+  it("wait until what has arrived is handled, but not when the socket closes: last words leave at once", async () => {
+    const { router, dealer } = await openPair();
+    const order: string[] = [];
+    const say = (text: string): void =>
+      void dealer.socket.send([bytes(text)], () => {
+        order.push(text);
+        return true;
+      });
+    // As a handler of the receive loop does, in which promises go on as long as there is something to read.
+    await Promise.resolve();
+    say("reply");
+    for (let read = 0; read < 10; read++) {
+      await Promise.resolve();
+      order.push("read");
+    }
+    expect(order).toEqual(Array.from({ length: 10 }, () => "read"));
+    await router.seen.until(({ messages }) => messages.length === 1);
+    expect(order.splice(0).at(-1)).toBe("reply");
+    say("last word");
+    const closed = dealer.socket.close(10_000);
+    expect(order).toEqual(["last word"]);
+    await closed;
+    await router.seen.until(({ messages }) => messages.length === 2);
+    expect(dealer.transport.stats()).toMatchObject({ sent: 2, discarded: 0, queued: 0 });
   });
 
   // Ten pauses for room in a row add up on a busy machine; a lost wake-up would never end.
@@ -96,15 +131,14 @@ describe("bounds", () => {
     const endpoint = await unusedEndpoint();
     const dealer = open({ type: "dealer", immediate: true, maxQueued: 5 });
     dealer.socket.connect(endpoint);
-    // One is in ZeroMQ's hands, waiting for a connection; five wait behind it.
     const taken = Array.from({ length: 10 }, (_, index) => dealer.socket.send([bytes(String(index))]));
-    expect(taken).toEqual([true, true, true, true, true, true, false, false, false, false]);
-    expect(dealer.transport.stats()).toMatchObject({ sent: 0, overflowed: 4, queued: 5 });
+    expect(taken).toEqual([true, true, true, true, true, false, false, false, false, false]);
+    expect(dealer.transport.stats()).toMatchObject({ sent: 0, overflowed: 5, queued: 5 });
     const router = open({ type: "router" });
     router.socket.bind(endpoint);
-    await router.seen.until(({ messages }) => messages.length === 6);
-    expect(router.seen.texts.map((frames) => frames[1])).toEqual(["0", "1", "2", "3", "4", "5"]);
-    expect(dealer.transport.stats()).toMatchObject({ sent: 6, overflowed: 4, queued: 0 });
+    await router.seen.until(({ messages }) => messages.length === 5);
+    expect(router.seen.texts.map((frames) => frames[1])).toEqual(["0", "1", "2", "3", "4"]);
+    expect(dealer.transport.stats()).toMatchObject({ sent: 5, overflowed: 5, queued: 0 });
   });
 
   it("a ROUTER says when it does not know a peer", async () => {

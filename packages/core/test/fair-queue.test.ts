@@ -26,11 +26,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("pass" as const), ms: fc.nat(6) }) },
 );
 
-const limits: fc.Arbitrary<FairQueueLimits> = fc.record({
-  maxItems: fc.integer({ min: 1, max: 8 }),
-  maxBytes: fc.integer({ min: 1, max: 40 }),
-  maxAgeMs: fc.integer({ min: 0, max: 20 }),
-});
+const limits: fc.Arbitrary<FairQueueLimits> = fc.record(
+  {
+    maxItems: fc.integer({ min: 1, max: 8 }),
+    maxBytes: fc.integer({ min: 1, max: 40 }),
+    maxAgeMs: fc.integer({ min: 0, max: 20 }),
+  },
+  { requiredKeys: ["maxItems", "maxBytes"] },
+);
 
 function* counter(): Generator<number, never> {
   for (let number = 0; ; number++) yield number;
@@ -244,6 +247,31 @@ describe("FairQueue", () => {
     expect([queue.deadline, queue.takeOverdue(14.9)]).toEqual([15, undefined]);
     expect(queue.takeOverdue(15)).toBe(first);
     expect(queue.length).toBe(0);
+  });
+
+  it("without an age lets items wait for ever, those that came back included", () => {
+    const queue = new FairQueue<Parcel>({ maxItems: 10, maxBytes: 10 });
+    const parcels = [0, 1].map((number) => ({ lane: "a", bytes: 1, number }));
+    for (const parcel of parcels) queue.add(parcel, 0);
+    queue.putBack(queue.shift() as Parcel, 0);
+    expect([queue.deadline, queue.takeOverdue(Number.MAX_VALUE), queue.length]).toEqual([
+      undefined,
+      undefined,
+      2,
+    ]);
+    expect([queue.take(parcels[1] as Parcel), queue.shift(), queue.length]).toEqual([true, parcels[0], 0]);
+  });
+
+  it("does not take out what waits in another queue, or did", () => {
+    const [here, there] = [queueOf().queue, queueOf().queue];
+    const parcel: Parcel = { lane: "a", bytes: 1, number: 0 };
+    there.add(parcel, 0);
+    expect(here.take(parcel)).toBe(false);
+    expect([here.length, there.length, there.bytes]).toEqual([0, 1, 1]);
+    expect(there.shift()).toBe(parcel);
+    here.add(parcel, 0);
+    expect([there.take(parcel), here.length]).toEqual([false, 1]);
+    expect([here.take(parcel), here.take(parcel), here.length]).toEqual([true, false, 0]);
   });
 
   it("takes a lane out with what was put back of it, in the order in which it would have been served", () => {

@@ -14,8 +14,11 @@ import {
   malformed,
   openEnvelope,
   readableId,
+  readUint32,
   readUint64,
+  smallFrame,
   textFrame,
+  writeUint32,
   writeUint64,
 } from "@seaworthy/core";
 import fc from "fast-check";
@@ -255,5 +258,37 @@ describe("readableId", () => {
     for (const odd of [" ", "a b", "\x7f", "é"]) {
       expect(readableId(textFrame(odd))).toBe(Buffer.from(odd).toString("hex"));
     }
+  });
+});
+
+describe("small frames", () => {
+  it("are empty of what was there before, and are nobody else's", () => {
+    // More than once around the memory that they share, and not in step with its size.
+    const frames = Array.from({ length: 20_000 }, (_, index) => smallFrame(index % 48));
+    for (const [index, frame] of frames.entries()) {
+      expect(frame).toHaveLength(index % 48);
+      if (frame.some((byte) => byte !== 0)) throw new Error(`frame ${index} was written to before`);
+      frame.fill(1 + (index % 255));
+    }
+    for (const [index, frame] of frames.entries()) {
+      if (frame.some((byte) => byte !== 1 + (index % 255))) throw new Error(`frame ${index} is shared`);
+    }
+  });
+});
+
+describe("32-bit numbers", () => {
+  const uint32 = fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(0, 2 ** 31, 2 ** 32 - 1));
+
+  it("are written and read as a DataView does it, and touch nothing beside them", () => {
+    fc.assert(
+      fc.property(uint32, fc.nat(9), fc.nat(5), (value, offset, start) => {
+        const frame = new Uint8Array(20).fill(0xaa).subarray(start, start + 14);
+        const expected = frame.slice();
+        new DataView(expected.buffer).setUint32(offset, value);
+        writeUint32(frame, offset, value);
+        expect(frame).toEqual(expected);
+        expect(readUint32(frame, offset)).toBe(value);
+      }),
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { AlreadyAnsweredError, ClosedError, LimitError, type WorkerCall } from "@seaworthy/core";
-import type { IncomingRequest } from "@seaworthy/core/node";
+import { type IncomingRequest, WorkerRequest } from "@seaworthy/core/node";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type FakeEngine, Worker } from "./support/worker.js";
 
@@ -85,6 +85,33 @@ describe("WorkerRole: requests one by one", () => {
     expect([worker.engine.answers, request.isAnswered]).toEqual([[], false]);
     await request.reply(["12345678", "90"]);
     expect(worker.engine.answers.map(replyOf)).toEqual([`${ticket}: 12345678|90`]);
+  });
+
+  it("counts what is kept of a reply toward the limit", async () => {
+    const worker = new Worker({ maxBodyBytes: 10 });
+    const { request, ticket } = await take(worker);
+    worker.engine.kept = 8;
+    await expect(request.reply("123")).rejects.toThrow(LimitError);
+    await request.reply("12");
+    expect(worker.engine.answers.map(replyOf)).toEqual([`${ticket}: 12`]);
+  });
+
+  it("takes a failure for a drop that has a reason", async () => {
+    const worker = new Worker();
+    const { request, ticket } = await take(worker);
+    const failing = request as WorkerRequest;
+    expect(failing).toBeInstanceOf(WorkerRequest);
+    failing.fail(new Error("no luck"));
+    expect(() => failing.fail("again")).toThrow(AlreadyAnsweredError);
+    expect(worker.engine.answers).toEqual([{ type: "drop", ticket, reason: "no luck" }]);
+  });
+
+  it("fires a signal for the reason that it is told", async () => {
+    const worker = new Worker();
+    const { request, ticket } = await take(worker);
+    const reason = new Error("nobody waits");
+    worker.engine.owner.revoke(ticket, reason);
+    expect(request.signal.reason).toBe(reason);
   });
 
   it("fires the signal of a request whose session is over, and of no other", async () => {
@@ -231,6 +258,24 @@ describe("WorkerRole.close", () => {
     expect(slow.request.isAnswered).toBe(false);
     stubborn.request.drop();
     expect(worker.engine.answers).toEqual([{ type: "close" }]);
+  });
+
+  it("fires the signals when closing begins, if the role is to, and takes replies until lingerMs is over", async () => {
+    vi.useFakeTimers();
+    const worker = new Worker({ lingerMs: 1000, signalsClosing: true });
+    const [quick, slow] = [await take(worker), await take(worker)];
+    const calls: unknown[] = [];
+    quick.request.signal.addEventListener("abort", () => calls.push(...worker.engine.answers));
+    worker.engine.onClose = () => {};
+    const closing = worker.close();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(quick.request.signal.reason).toEqual(new ClosedError("Worker"));
+    expect(calls, "the machine knows by then").toEqual([{ type: "close" }]);
+    await quick.request.reply("in time");
+    await vi.advanceTimersByTimeAsync(1000);
+    await closing;
+    await expect(slow.request.reply("late")).rejects.toThrow(new ClosedError("Worker"));
+    expect(worker.engine.answers.map(replyOf)).toEqual(["close", `${quick.ticket}: in time`]);
   });
 
   it("tells the machine also without time to linger, and waits for nothing", async () => {

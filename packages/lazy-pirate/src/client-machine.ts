@@ -1,11 +1,15 @@
 import {
   Backoff,
+  type Connection,
+  Connections,
   DeadlineQueue,
   Fifo,
   type Machine,
+  noteEndpoint,
   type Random,
   SequenceSource,
   type Stalled,
+  wasSilent,
 } from "@seaworthy/core";
 import type {
   LazyPirateClientEvent,
@@ -15,8 +19,7 @@ import type {
   RequestFailure,
 } from "./client-messages.js";
 import type { ResolvedClientOptions } from "./client-options.js";
-import { type Connection, Connections } from "./connections.js";
-import { FAILURE_CODES, noteEndpoint, type Pending, wasSilent } from "./pending.js";
+import { FAILURE_CODES, type Pending } from "./pending.js";
 import { type RequestEvent, requestLife } from "./request-life.js";
 import type { FailureReply, Reply, RequestId } from "./wire.js";
 
@@ -160,7 +163,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     const { current } = this.#connections;
     pending.attempts += 1;
     pending.attemptStartedAt = this.#now;
-    noteEndpoint(pending, current);
+    noteEndpoint(pending.endpoints, current);
     if (current?.isUp === true) this.#step(pending, "connected");
   }
 
@@ -272,7 +275,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     const connection = this.#connections.current as Connection;
     pending.sent += 1;
     pending.connection = connection;
-    noteEndpoint(pending, connection);
+    noteEndpoint(pending.endpoints, connection);
     connection.awaiting += 1;
     const id = { epoch: this.#source.epoch, sequence: pending.sequence };
     this.#outputs.push({

@@ -1,6 +1,4 @@
-import type { Frames, MessageDropped, StatusEvent } from "@seaworthy/core";
-import type { ReplaceReason } from "./connections.js";
-import type { RequestEffort } from "./errors.js";
+import type { Frames, MessageDropped, ReplaceReason, RequestEffort, StatusEvent } from "@seaworthy/core";
 import type { FailureReply, Reply, RequestId } from "./wire.js";
 
 /** What can happen to a client. `call` is the number that the application knows a request by. */

@@ -1,4 +1,6 @@
 import {
+  type AttemptLimits,
+  attemptRules,
   type BackoffOptions,
   flag,
   frameLimit,
@@ -6,8 +8,10 @@ import {
   milliseconds,
   nested,
   type OptionRule,
+  type RequestLimits,
   type ResolvedSettings,
   resolveOptions,
+  resolveRequestLimits,
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
@@ -49,8 +53,7 @@ export interface LazyPirateClientOptions {
 }
 
 const schema = {
-  timeoutMs: milliseconds(2500, { min: 1 }),
-  attempts: integer(3),
+  ...attemptRules,
   maxInFlight: integer(10_000),
   maxBodyBytes: integer(16 * 1024 * 1024),
   backoff: nested<BackoffOptions>({}),
@@ -85,33 +88,11 @@ export function resolveClientOptions(options: LazyPirateClientOptions = {}): Res
   };
 }
 
-/** What one request may set for itself. */
-export interface RequestLimits {
-  timeoutMs?: number | undefined;
-  attempts?: number | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-const signalRule: OptionRule<AbortSignal | undefined> = {
-  fallback: undefined,
-  check: (value) => (value instanceof AbortSignal ? undefined : { kind: "type", expected: "an AbortSignal" }),
-};
-const limitsSchema = { timeoutMs: schema.timeoutMs, attempts: schema.attempts, signal: signalRule };
-
 /**
  * The limits of one request: its own, or else the client's.
  *
  * @throws TypeError or RangeError that names the option at fault
  */
-export function resolveLimits(
-  client: ResolvedClientOptions,
-  limits: RequestLimits,
-): { timeoutMs: number; attempts: number } {
-  const given = resolveOptions(REQUEST_OWNER, limitsSchema, limits);
-  return {
-    timeoutMs: limits.timeoutMs === undefined ? client.timeoutMs : given.timeoutMs,
-    attempts: limits.attempts === undefined ? client.attempts : given.attempts,
-  };
+export function resolveLimits(client: ResolvedClientOptions, limits: RequestLimits): AttemptLimits {
+  return resolveRequestLimits(`${OWNER}.request`, client, limits);
 }
-
-const REQUEST_OWNER = `${OWNER}.request`;

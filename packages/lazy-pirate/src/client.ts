@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import {
-  AbortedCalls,
   AbortedError,
   type Body,
   bodyFrames,
@@ -8,10 +7,13 @@ import {
   ClosedError,
   checkEndpoint,
   LimitError,
+  RemoteError,
+  type RequestLimits,
+  RequestTimeoutError,
   type SeaworthyError,
   systemScheduler,
 } from "@seaworthy/core";
-import { type DriverStats, type NonEmptyFrames, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
+import { type DriverStats, type NonEmptyFrames, OpenCalls, Role, ZmqTransport } from "@seaworthy/core/node";
 import { LazyPirateClientMachine } from "./client-machine.js";
 import type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 import {
@@ -21,17 +23,10 @@ import {
   resolveLimits,
 } from "./client-options.js";
 import { type WiredClient, wireClient } from "./client-wiring.js";
-import { ConnectionLostError, NotConnectedError, RemoteError, RequestTimeoutError } from "./errors.js";
+import { ConnectionLostError, NotConnectedError } from "./errors.js";
 
 /** What one request may set for itself. */
-export interface LazyPirateRequestOptions {
-  /** Gives the request up: it rejects with `ERR_ABORTED`. The server may still run what was sent. */
-  signal?: AbortSignal | undefined;
-  /** How long one attempt may take, in ms. Default: the client's. */
-  timeoutMs?: number | undefined;
-  /** How often it is tried at most. Default: the client's. */
-  attempts?: number | undefined;
-}
+export interface LazyPirateRequestOptions extends RequestLimits {}
 
 interface Call {
   resolve(body: NonEmptyFrames): void;
@@ -62,11 +57,8 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
   readonly #machine: LazyPirateClientMachine;
   readonly #transport = new ZmqTransport(OWNER);
   readonly #wired: WiredClient;
-  readonly #calls = new Map<number, Call>();
-  readonly #aborted = new AbortedCalls((call) => this.#wired.feed({ type: "abort", call }));
-  #lastCall = 0;
+  readonly #calls: OpenCalls<Call> = new OpenCalls((call) => this.#wired.feed({ type: "abort", call }));
   #closing: Promise<void> | undefined;
-  #idle: (() => void) | undefined;
 
   /**
    * @throws TypeError or RangeError that names the option at fault
@@ -80,7 +72,7 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
       scheduler: systemScheduler,
       socket: this.#options.socket,
       owner: {
-        answered: (call, body) => this.#settle(call)?.resolve(body as NonEmptyFrames),
+        answered: (call, body) => this.#calls.settle(call)?.resolve(body as NonEmptyFrames),
         failed: (call, failure) => this.#failed(call, failure),
         status: (event) => this.report(event),
       },
@@ -132,10 +124,8 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
     if (signal?.aborted) throw new AbortedError(signal.reason);
     if (this.#calls.size >= maxInFlight)
       throw new LimitError("maxInFlight", maxInFlight, "too many requests");
-    const call = ++this.#lastCall;
     return new Promise((resolve, reject) => {
-      if (signal) this.#aborted.add(signal, call);
-      this.#calls.set(call, { resolve, reject, signal });
+      const call = this.#calls.add({ resolve, reject, signal });
       this.#wired.feed({ type: "request", call, body: frames, ...limits });
     });
   }
@@ -157,25 +147,12 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
   }
 
   async #close(): Promise<void> {
-    if (this.#calls.size > 0) {
-      await waitAtMost(this.#options.lingerMs, (done) => {
-        this.#idle = done;
-      });
-    }
+    await this.#calls.whenIdle(this.#options.lingerMs);
     await this.#wired.close();
   }
 
-  #settle(number: number): Call | undefined {
-    const call = this.#calls.get(number);
-    if (call === undefined) return undefined;
-    this.#calls.delete(number);
-    if (call.signal) this.#aborted.remove(call.signal, number);
-    if (this.#calls.size === 0) this.#idle?.();
-    return call;
-  }
-
   #failed(number: number, failure: RequestFailure): void {
-    const call = this.#settle(number);
+    const call = this.#calls.settle(number);
     call?.reject(failureError(failure, call.signal));
   }
 }

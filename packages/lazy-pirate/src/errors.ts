@@ -1,37 +1,13 @@
-import { type AbortedError, type ClosedError, type LimitError, SeaworthyError } from "@seaworthy/core";
-
-/** How far a request got before it failed. */
-export interface RequestEffort {
-  /** Attempts begun. */
-  readonly attempts: number;
-  /** How many of them were handed to a connection: the server may have run the request so often. */
-  readonly sent: number;
-  /** Endpoints that were tried, in order. */
-  readonly endpoints: readonly string[];
-}
-
-/** Base of the errors that tell how far a request got. */
-abstract class RequestError<Code extends string> extends SeaworthyError<Code> implements RequestEffort {
-  readonly attempts: number;
-  readonly sent: number;
-  readonly endpoints: readonly string[];
-
-  constructor(code: Code, message: string, effort: RequestEffort) {
-    super(code, message, { retryable: true });
-    this.attempts = effort.attempts;
-    this.sent = effort.sent;
-    this.endpoints = effort.endpoints;
-  }
-}
-
-/** No reply came within any of the attempts. Where `sent` is 0 there never was a connection. */
-export class RequestTimeoutError extends RequestError<"ERR_REQUEST_TIMEOUT"> {
-  override name = "RequestTimeoutError";
-
-  constructor(effort: RequestEffort) {
-    super("ERR_REQUEST_TIMEOUT", `no reply after ${describe(effort)}`, effort);
-  }
-}
+import {
+  type AbortedError,
+  type ClosedError,
+  describeEffort,
+  type LimitError,
+  type RemoteError,
+  type RequestEffort,
+  RequestError,
+  type RequestTimeoutError,
+} from "@seaworthy/core";
 
 /** The connection broke, or was given up for want of room, under the last attempt: its reply cannot come any more. */
 export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
@@ -40,7 +16,7 @@ export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
   constructor(effort: RequestEffort) {
     super(
       "ERR_CONNECTION_LOST",
-      `the connection was lost under the last attempt, after ${describe(effort)}`,
+      `the connection was lost under the last attempt, after ${describeEffort(effort)}`,
       effort,
     );
   }
@@ -52,15 +28,6 @@ export class NotConnectedError extends RequestError<"ERR_NOT_CONNECTED"> {
 
   constructor(effort: RequestEffort) {
     super("ERR_NOT_CONNECTED", "no server is connected", effort);
-  }
-}
-
-/** The handler of a Seaworthy server threw; the message is what it said. Trying again is up to the caller. */
-export class RemoteError extends SeaworthyError<"ERR_HANDLER_FAILED"> {
-  override name = "RemoteError";
-
-  constructor(message: string) {
-    super("ERR_HANDLER_FAILED", message);
   }
 }
 
@@ -76,8 +43,3 @@ export type LazyPirateRequestError =
   | AbortedError
   | ClosedError
   | LimitError;
-
-function describe({ attempts, sent, endpoints }: RequestEffort): string {
-  const tried = endpoints.join(", ") || "no connection";
-  return `${attempts} ${attempts === 1 ? "attempt" : "attempts"}, ${sent} of them sent (${tried})`;
-}

@@ -12,6 +12,10 @@ export {
   ClosedError,
   type CurveOptions,
   LimitError,
+  RemoteError,
+  type ReplaceReason,
+  type RequestEffort,
+  RequestTimeoutError,
   SeaworthyError,
   type SocketSettings,
 } from "@seaworthy/core";
@@ -19,15 +23,7 @@ export type { NonEmptyFrames, ServeOptions } from "@seaworthy/core/node";
 export { LazyPirateClient, type LazyPirateRequestOptions } from "./client.js";
 export type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 export type { LazyPirateClientOptions } from "./client-options.js";
-export type { ReplaceReason } from "./connections.js";
-export {
-  ConnectionLostError,
-  type LazyPirateRequestError,
-  NotConnectedError,
-  RemoteError,
-  type RequestEffort,
-  RequestTimeoutError,
-} from "./errors.js";
+export { ConnectionLostError, type LazyPirateRequestError, NotConnectedError } from "./errors.js";
 export { LazyPirateRequest } from "./request.js";
 export { type LazyPirateHandler, LazyPirateServer } from "./server.js";
 export type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";

@@ -4,7 +4,12 @@
  *
  * @module
  */
-export { REQUEST_ID_BYTES } from "@seaworthy/core";
+export {
+  REQUEST_ID_BYTES,
+  type ReplaceReason,
+  type RequestEffort,
+  type RequestLimits,
+} from "@seaworthy/core";
 export { LazyPirateClientMachine } from "./client-machine.js";
 export type {
   LazyPirateClientEvent,
@@ -15,7 +20,6 @@ export type {
 } from "./client-messages.js";
 export {
   type LazyPirateClientOptions,
-  type RequestLimits,
   type ResolvedClientOptions,
   resolveClientOptions,
   resolveLimits,
@@ -26,8 +30,6 @@ export {
   type WiredClient,
   wireClient,
 } from "./client-wiring.js";
-export type { ReplaceReason } from "./connections.js";
-export type { RequestEffort } from "./errors.js";
 export { type RequestAction, type RequestEvent, type RequestState, requestLife } from "./request-life.js";
 export { LazyPirateServerMachine } from "./server-machine.js";
 export type {

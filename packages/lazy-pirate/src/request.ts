@@ -1,4 +1,5 @@
-import { type Answers, failureText, IncomingRequest, type NonEmptyFrames } from "@seaworthy/core/node";
+import { failureText } from "@seaworthy/core";
+import { type Answers, IncomingRequest, type NonEmptyFrames } from "@seaworthy/core/node";
 
 /** What a request asks of its server. */
 interface ServerAnswers extends Answers {

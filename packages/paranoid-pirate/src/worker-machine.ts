@@ -29,7 +29,7 @@ export class ParanoidPirateWorkerMachine
     malformed: 0,
   };
   readonly #options: ResolvedWorkerOptions;
-  readonly #bench: Workbench;
+  readonly #bench = new Workbench();
   readonly #sessions: Sessions;
   readonly #outputs = new Fifo<ParanoidPirateWorkerOutput>();
   #isClosing = false;
@@ -41,8 +41,6 @@ export class ParanoidPirateWorkerMachine
    */
   constructor(options: ResolvedWorkerOptions, random: Random) {
     this.#options = options;
-    // What a session may be given once is bounded by the sessions; `maxHeld` is for what comes beyond that.
-    this.#bench = new Workbench(Number.POSITIVE_INFINITY);
     this.#sessions = new Sessions(options, random);
   }
 
@@ -179,6 +177,7 @@ export class ParanoidPirateWorkerMachine
       session.held += 1;
       return this.#done(session, "dropped");
     }
+    // What a session may be given once is bounded by the sessions; `maxHeld` is for what comes beyond that.
     const held = this.#bench.running + this.#bench.waiting;
     if (session.held > 0 && held >= this.#options.maxHeld) return this.#refuse("queue-full");
     this.#bench.put(session.connection, address, body);
@@ -273,7 +272,8 @@ export class ParanoidPirateWorkerMachine
         this.#retry(session, from, event, reason);
         break;
       case "close":
-        this.#discard(session, true);
+        // Without its connection nothing can leave, and the socket would linger for all its time.
+        this.#discard(session, event !== "connection-lost");
         break;
     }
     this.#settled(session);

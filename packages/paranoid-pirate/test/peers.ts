@@ -4,6 +4,7 @@ import {
   BareClient,
   BareDealer,
   closing,
+  hasRead,
   READY,
   record,
   reported,
@@ -15,7 +16,7 @@ import {
   type ParanoidPirateWorkerOptions,
 } from "../src/index.js";
 
-export { anyPort, BareClient, BareDealer, closing, READY, record, reported };
+export { anyPort, BareClient, BareDealer, closing, hasRead, READY, record, reported };
 
 /** A queue, bound on both sides. */
 export async function newQueue(

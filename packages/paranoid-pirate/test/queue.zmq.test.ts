@@ -8,6 +8,7 @@ import {
   BareWorker,
   closing,
   HEARTBEAT,
+  hasRead,
   newQueue,
   newWorker,
   READY,
@@ -22,13 +23,6 @@ async function readyWorker(queue: ParanoidPirateQueue, backend: string, id?: Buf
   await worker.send(READY);
   await joined;
   return worker;
-}
-
-/** Waits until the queue has read all that was sent over a socket: it drops the garbage sent behind it. */
-async function hasRead(queue: ParanoidPirateQueue, send: (garbage: string) => unknown): Promise<void> {
-  const dropped = reported(queue, "message-dropped");
-  await send("garbage");
-  await dropped;
 }
 
 describe("clients and workers", () => {

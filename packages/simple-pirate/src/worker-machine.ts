@@ -42,9 +42,7 @@ export class SimplePirateWorkerMachine implements Machine<SimplePirateWorkerInpu
   readonly #sessions = new Set<Session>();
   readonly #byConnection = new Map<number, Session>();
   readonly #timers = new DeadlineQueue<Session>();
-  // What a session may be given once is bounded by the sessions, and turned away it would be lost to the
-  // queue; `maxHeld` is for what comes beyond that.
-  readonly #bench = new Workbench(Number.POSITIVE_INFINITY);
+  readonly #bench = new Workbench();
   readonly #outputs = new Fifo<SimplePirateWorkerOutput>();
   #lastConnection = 0;
   #isClosing = false;
@@ -209,6 +207,8 @@ export class SimplePirateWorkerMachine implements Machine<SimplePirateWorkerInpu
     if (state === "connecting" || state === "orphaned") return "not-ready";
     if (state === "finishing") return "leaving";
     if (byteLength(body) > this.#options.maxBodyBytes) return "body-too-large";
+    // What a session may be given once is bounded by the sessions, and turned away it would be lost to the
+    // queue; `maxHeld` is for what comes beyond that.
     const isFull = this.#bench.running + this.#bench.waiting >= this.#options.maxHeld;
     return state === "busy" && isFull ? "queue-full" : undefined;
   }

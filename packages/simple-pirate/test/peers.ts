@@ -4,6 +4,7 @@ import {
   BareClient,
   BareDealer,
   closing,
+  hasRead,
   READY,
   ROUTING_ID_OPTION,
   record,
@@ -16,7 +17,7 @@ import {
   type SimplePirateWorkerOptions,
 } from "../src/index.js";
 
-export { anyPort, BareClient, BareDealer, closing, READY, record, reported };
+export { anyPort, BareClient, BareDealer, closing, hasRead, READY, record, reported };
 
 /** A queue, bound on both sides. */
 export async function newQueue(
@@ -67,13 +68,6 @@ export async function readyWorker(
   await worker.send(READY);
   await joined;
   return worker;
-}
-
-/** Waits until the queue has read all that was sent over a socket: it drops the garbage sent behind it. */
-export async function hasRead(queue: SimplePirateQueue, send: (garbage: string) => unknown): Promise<void> {
-  const dropped = reported(queue, "message-dropped");
-  await send("garbage");
-  await dropped;
 }
 
 /** Asks without waiting for replies; resolves when the queue has read all of them. */

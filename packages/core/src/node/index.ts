@@ -4,11 +4,20 @@
  *
  * @module
  */
+export { OpenCalls } from "./calls.js";
 export { type DriverStats, SocketDriver } from "./driver.js";
 export { Inbox, type ServeOptions } from "./inbox.js";
-export { type Answers, failureText, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
+export { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
 export { type QueueEngine, QueueRole } from "./queue-role.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
 export { ZmqTransport } from "./transport.js";
 export { waitAtMost } from "./wait.js";
-export { type WorkerEngine, type WorkerHandler, WorkerRole, type WorkerRoleOptions } from "./worker-role.js";
+export {
+  type MakeRequest,
+  type WorkerAnswers,
+  type WorkerEngine,
+  type WorkerHandler,
+  WorkerRequest,
+  WorkerRole,
+  type WorkerRoleOptions,
+} from "./worker-role.js";

@@ -1,19 +1,22 @@
 import { checkEndpoint } from "../endpoint.js";
 import { ClosedError, LimitError } from "../errors.js";
+import { failureText } from "../failure-text.js";
 import { type Body, bodyFrames, byteLength } from "../frames.js";
 import type { StatusEvent } from "../status.js";
 import type { WorkerCall, WorkerOwner } from "../worker-calls.js";
 import { Inbox, type ServeOptions } from "./inbox.js";
-import { failureText, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
+import { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
 import { Role } from "./role.js";
 import { waitAtMost } from "./wait.js";
 
 /** Answers a request: returns the reply's body. */
-export type WorkerHandler = (request: IncomingRequest) => Body | Promise<Body>;
+export type WorkerHandler<R extends IncomingRequest = IncomingRequest> = (request: R) => Body | Promise<Body>;
 
 /** A worker's machine with its sockets. */
 export interface WorkerEngine {
   feed(call: WorkerCall): void;
+  /** Bytes of the reply to this request that have been given and wait for the rest of it. Default 0. */
+  keptBytes?(ticket: number): number;
   /** Closes all sockets; resolves when they are. */
   close(): Promise<void>;
 }
@@ -22,43 +25,68 @@ export interface WorkerEngine {
 export interface WorkerRoleOptions {
   readonly maxBodyBytes: number;
   readonly lingerMs: number;
+  /** Fires the signals of requests at hand when closing begins, and not when it can wait no longer. Default false. */
+  readonly signalsClosing?: boolean;
 }
 
-interface Ticket {
-  readonly abort: AbortController;
+/** How a worker takes what the application has to say of a request. */
+export interface WorkerAnswers extends Answers {
+  /**
+   * The frames of a part of the reply.
+   *
+   * @throws TypeError for what is no body; LimitError if with it the reply is too large; ClosedError once the
+   * worker is closed
+   */
+  frames(body: Body): Uint8Array[];
+  /** There will be no reply: the handler threw. */
+  fail(reason: string): void;
 }
+
+/** Makes what the application is handed. */
+export type MakeRequest<R extends IncomingRequest> = (
+  ticket: number,
+  body: NonEmptyFrames,
+  signal: AbortSignal,
+  answers: WorkerAnswers,
+) => R & WorkerRequest;
 
 /** Base of the workers: takes requests from queues, hands them to the application, sends its replies. */
-export abstract class WorkerRole<E extends StatusEvent>
+export abstract class WorkerRole<E extends StatusEvent, R extends IncomingRequest = IncomingRequest>
   extends Role<E>
-  implements AsyncIterable<IncomingRequest>
+  implements AsyncIterable<R>
 {
   /** The name that error messages begin with. */
   readonly #owner: string;
   readonly #options: WorkerRoleOptions;
   readonly #engine: WorkerEngine;
-  readonly #inbox: Inbox<IncomingRequest> = new Inbox(() => this.#engine.feed({ type: "demand", count: 1 }));
-  readonly #tickets = new Map<number, Ticket>();
+  readonly #makeRequest: MakeRequest<R>;
+  readonly #inbox: Inbox<R & WorkerRequest> = new Inbox(() =>
+    this.#engine.feed({ type: "demand", count: 1 }),
+  );
+  readonly #tickets = new Map<number, AbortController>();
   #closing: Promise<void> | undefined;
   #left: (() => void) | undefined;
 
   /**
    * @param packageName - without scope
    * @param start - makes the engine
+   * @param makeRequest - by default makes requests that can be answered, dropped and failed
    */
   protected constructor(
     packageName: string,
     owner: string,
     options: WorkerRoleOptions,
     start: (owner: WorkerOwner<E>) => WorkerEngine,
+    makeRequest?: MakeRequest<R>,
   ) {
     super(packageName);
     this.#owner = owner;
     this.#options = options;
+    this.#makeRequest = makeRequest ?? (plainRequest as MakeRequest<IncomingRequest> as MakeRequest<R>);
     this.#engine = start({
       run: (ticket, body) => this.#inbox.hand(this.#request(ticket, body as NonEmptyFrames)),
-      revoke: (ticket) =>
-        this.#tickets.get(ticket)?.abort.abort(new ClosedError("the session with the queue")),
+      revoke: (ticket, reason = new ClosedError("the session with the queue")) =>
+        this.#tickets.get(ticket)?.abort(reason),
       closed: () => this.#left?.(),
       status: (event) => this.report(event),
     });
@@ -96,13 +124,13 @@ export abstract class WorkerRole<E extends StatusEvent>
    * @returns a promise that resolves when the worker has been told to close and no handler of this call runs
    * @throws (by rejecting) TypeError or RangeError that names the option at fault
    */
-  async serve(handler: WorkerHandler, options: ServeOptions = {}): Promise<void> {
+  async serve(handler: WorkerHandler<R>, options: ServeOptions = {}): Promise<void> {
     await this.#inbox.serve(this.#owner, handler, options, async (request) => {
       try {
         const body = await handler(request);
         if (!request.isAnswered) await request.reply(body);
       } catch (error) {
-        if (!request.isAnswered) (request as WorkerRequest).fail(error);
+        if (!request.isAnswered) request.fail(error);
       }
     });
   }
@@ -112,7 +140,7 @@ export abstract class WorkerRole<E extends StatusEvent>
    * before that leaves sessions that have said READY, and the next request of each waits here: close the
    * worker, or `disconnect()` it, when it is to take no more.
    */
-  [Symbol.asyncIterator](): AsyncIterator<IncomingRequest, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<R, undefined> {
     return this.#inbox.iterator();
   }
 
@@ -132,53 +160,72 @@ export abstract class WorkerRole<E extends StatusEvent>
       this.#left = resolve;
     });
     this.#engine.feed({ type: "close" });
+    // Only now: what is dropped because of the signal is to be dropped by a worker that is closing.
+    if (this.#options.signalsClosing) this.#signalClosing();
     await waitAtMost(this.#options.lingerMs, (done) => void left.then(done));
-    for (const { abort } of this.#tickets.values()) abort.abort(new ClosedError(this.#owner));
+    this.#signalClosing();
     this.#tickets.clear();
     await this.#engine.close();
   }
 
-  #request(ticket: number, body: NonEmptyFrames): WorkerRequest {
+  #signalClosing(): void {
+    for (const abort of this.#tickets.values()) abort.abort(new ClosedError(this.#owner));
+  }
+
+  #request(ticket: number, body: NonEmptyFrames): R & WorkerRequest {
     const abort = new AbortController();
-    this.#tickets.set(ticket, { abort });
+    this.#tickets.set(ticket, abort);
     const finish = (call: WorkerCall): void => {
       // Once the worker is closed there is nobody left to tell.
       if (this.#tickets.delete(ticket)) this.#engine.feed(call);
     };
-    return new WorkerRequest(body, abort.signal, {
-      reply: (reply) => {
-        const frames = bodyFrames(reply);
-        const { maxBodyBytes } = this.#options;
-        if (byteLength(frames) > maxBodyBytes) {
-          throw new LimitError("maxBodyBytes", maxBodyBytes, "reply body is too large", false);
-        }
-        if (!this.#tickets.has(ticket)) throw new ClosedError(this.#owner);
-        finish({ type: "reply", ticket, body: frames });
-      },
+    const frames = (part: Body): Uint8Array[] => this.#frames(ticket, part);
+    return this.#makeRequest(ticket, body, abort.signal, {
+      frames,
+      reply: (reply) => finish({ type: "reply", ticket, body: frames(reply) }),
       drop: () => finish({ type: "drop", ticket }),
       fail: (reason) => finish({ type: "drop", ticket, reason }),
     });
   }
-}
 
-interface WorkerAnswers {
-  reply(body: Body): void;
-  drop(): void;
-  fail(reason: string): void;
+  #frames(ticket: number, body: Body): Uint8Array[] {
+    const frames = bodyFrames(body);
+    const { maxBodyBytes } = this.#options;
+    const keptBytes = this.#engine.keptBytes?.(ticket) ?? 0;
+    if (keptBytes + byteLength(frames) > maxBodyBytes) {
+      throw new LimitError("maxBodyBytes", maxBodyBytes, "reply body is too large", false);
+    }
+    if (!this.#tickets.has(ticket)) throw new ClosedError(this.#owner);
+    return frames;
+  }
 }
 
 /** A request whose handler may throw. */
-class WorkerRequest extends IncomingRequest {
+export class WorkerRequest extends IncomingRequest {
   readonly #fail: (reason: string) => void;
 
-  constructor(body: NonEmptyFrames, signal: AbortSignal, answers: WorkerAnswers) {
+  /**
+   * Made by the role.
+   *
+   * @hidden
+   */
+  constructor(body: NonEmptyFrames, signal: AbortSignal, answers: Answers & Pick<WorkerAnswers, "fail">) {
     super(body, signal, answers);
     this.#fail = answers.fail;
   }
 
+  /**
+   * Gives no answer, and says why, as a handler does that throws.
+   *
+   * @throws AlreadyAnsweredError
+   */
   fail(reason: unknown): void {
+    this.assertUnanswered();
     const text = failureText(reason);
     this.answered();
     this.#fail(text);
   }
 }
+
+const plainRequest: MakeRequest<IncomingRequest> = (_ticket, body, signal, answers) =>
+  new WorkerRequest(body, signal, answers);

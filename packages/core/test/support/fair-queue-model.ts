@@ -46,7 +46,8 @@ export class FairQueueModel {
   }
 
   get deadline(): number | undefined {
-    return this.length === 0 ? undefined : Math.min(...this.all.map(({ due }) => due));
+    const first = Math.min(...this.all.map(({ due }) => due));
+    return first === Number.POSITIVE_INFINITY ? undefined : first;
   }
 
   lengthOf(name: string): number {
@@ -126,7 +127,8 @@ export class FairQueueModel {
   }
 
   #place(parcel: Parcel, now: number): Place {
-    return { parcel, due: now + this.#limits.maxAgeMs, order: ++this.#order };
+    const { maxAgeMs = Number.POSITIVE_INFINITY } = this.#limits;
+    return { parcel, due: now + maxAgeMs, order: ++this.#order };
   }
 
   #take(place: Place): Parcel {

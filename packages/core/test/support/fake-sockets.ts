@@ -10,6 +10,8 @@ import type {
 /** A socket that does nothing by itself. */
 export class FakeSocket implements TransportSocket {
   readonly sent: Frames[] = [];
+  /** What was to be asked of each message when its turn has come. */
+  readonly wanted: ((() => boolean) | undefined)[] = [];
   readonly spec: SocketSpec;
   readonly handlers: SocketHandlers;
   isFull = false;
@@ -29,9 +31,11 @@ export class FakeSocket implements TransportSocket {
   disconnect(): void {}
   subscribe(): void {}
 
-  send(frames: Frames): boolean {
-    if (!this.isFull) this.sent.push(frames);
-    return !this.isFull;
+  send(frames: Frames, isWanted?: () => boolean): boolean {
+    if (this.isFull) return false;
+    this.sent.push(frames);
+    this.wanted.push(isWanted);
+    return true;
   }
 
   async close(lingerMs: number): Promise<void> {

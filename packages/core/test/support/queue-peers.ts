@@ -36,6 +36,13 @@ export function reported(role: object, type: string, count = 1): Promise<Event[]
   });
 }
 
+/** Waits until a role has read all that was sent over a socket: it drops the garbage sent behind it. */
+export async function hasRead(role: object, send: (garbage: string) => unknown): Promise<void> {
+  const dropped = reported(role, "message-dropped");
+  await send("garbage");
+  await dropped;
+}
+
 /** All events that a role reports from now on, as `type` or `type:reason`, but for stalls of a busy machine. */
 export function record(role: object): string[] {
   const seen: string[] = [];

@@ -6,6 +6,8 @@ export class FakeEngine {
   readonly owner: WorkerOwner<StatusEvent>;
   readonly calls: WorkerCall[] = [];
   closed = 0;
+  /** Bytes that are kept of the reply to each request. */
+  kept = 0;
   /** By default there is nothing at hand: a worker that closes has left at once. */
   onClose = (): void => this.owner.closed();
   #lastTicket = 0;
@@ -17,6 +19,10 @@ export class FakeEngine {
   feed(call: WorkerCall): void {
     this.calls.push(call);
     if (call.type === "close") this.onClose();
+  }
+
+  keptBytes(): number {
+    return this.kept;
   }
 
   async close(): Promise<void> {

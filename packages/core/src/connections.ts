@@ -1,11 +1,11 @@
-import type { Backoff } from "@seaworthy/core";
+import type { Backoff } from "./backoff.js";
 
 /**
- * One socket of the client, connected once to one endpoint. A lost connection is not taken up again
- * by the same socket, because that would send what was queued behind the dead server.
+ * One connection of a client, made once to one endpoint. When it is lost, its socket does not make it again,
+ * because that would send what was queued behind the dead server.
  */
 export interface Connection {
-  /** Names the socket in outputs and inputs of the machine. */
+  /** Names it in outputs and inputs of the machine. */
   readonly number: number;
   readonly endpoint: string;
   readonly openedAt: number;
@@ -20,33 +20,38 @@ export interface Connection {
 /** Why the current connection gave way to another. */
 export type ReplaceReason = "silent" | "lost" | "failed" | "disconnected";
 
-/** What {@link Connections} asks of the machine that owns it. */
-export interface ConnectionActions {
+/** What {@link Connections} asks of the machine that owns it; `More` are reasons of its own to replace one. */
+export interface ConnectionActions<More extends string = never> {
   open(connection: Connection): void;
   discard(connection: Connection): void;
-  replaced(from: string, to: string, reason: ReplaceReason): void;
+  replaced(from: string, to: string, reason: ReplaceReason | More): void;
   /** The connection is given up although replies may still come over it. */
   abandoned(connection: Connection): void;
 }
 
 /**
- * Which server the client talks to: one current connection, which takes all new attempts, and
+ * Which server a client talks to: one current connection, which takes all new attempts, and
  * replaced ones, which are kept only while a reply may still come over them. Endpoints take turns.
  */
-export class Connections {
+export class Connections<More extends string = never> {
   readonly endpoints: string[] = [];
   #current: Connection | undefined;
   readonly #replaced: Connection[] = [];
   readonly #max: number;
   readonly #connectTimeoutMs: number;
   readonly #backoff: Backoff;
-  readonly #actions: ConnectionActions;
+  readonly #actions: ConnectionActions<More>;
   #opened = 0;
   #turn = -1;
   #failuresInRow = 0;
   #reopenAt: number | undefined;
 
-  constructor(max: number, connectTimeoutMs: number, backoff: Backoff, actions: ConnectionActions) {
+  /**
+   * @param max - how many may be open, from 2
+   * @param connectTimeoutMs - how long one may take until it stands
+   * @param backoff - pauses after rounds of failures
+   */
+  constructor(max: number, connectTimeoutMs: number, backoff: Backoff, actions: ConnectionActions<More>) {
     this.#max = max;
     this.#connectTimeoutMs = connectTimeoutMs;
     this.#backoff = backoff;
@@ -57,7 +62,7 @@ export class Connections {
     return this.#current;
   }
 
-  /** How many sockets are open. */
+  /** How many connections are open. */
   get size(): number {
     return this.#replaced.length + (this.#current === undefined ? 0 : 1);
   }
@@ -101,7 +106,7 @@ export class Connections {
   }
 
   /** Puts a fresh connection, to the endpoint whose turn it is, in the place of the current one. */
-  replace(old: Connection, reason: ReplaceReason, now: number): void {
+  replace(old: Connection, reason: ReplaceReason | More, now: number): void {
     this.#current = undefined;
     this.#replaced.push(old);
     if (this.endpoints.length > 0) {
@@ -189,4 +194,21 @@ export class Connections {
     this.#replaced.splice(index, 1);
     this.#actions.discard(connection);
   }
+}
+
+/** Not a word came over the current connection in the whole of an attempt: it may be half open. */
+export function wasSilent(
+  current: Connection,
+  attempt: { readonly attemptStartedAt: number; readonly connection: Connection | undefined },
+): boolean {
+  const { attemptStartedAt, connection = current } = attempt;
+  return (
+    connection === current && current.openedAt <= attemptStartedAt && current.heardAt <= attemptStartedAt
+  );
+}
+
+/** The endpoints of a request in the order of its attempts; one that stays the same is noted once. */
+export function noteEndpoint(endpoints: string[], connection: Connection | undefined): void {
+  if (connection !== undefined && endpoints.at(-1) !== connection.endpoint)
+    endpoints.push(connection.endpoint);
 }

@@ -1,0 +1,232 @@
+import {
+  byteLength,
+  DELIMITER,
+  type DeadlineEntry,
+  DeadlineQueue,
+  type Frames,
+  frameKey,
+  keptFrame,
+  Link,
+  LinkedList,
+  memoryOf,
+} from "@seaworthy/core";
+import type { ClientRequest } from "./broker-wire.js";
+import type { CollectedParts } from "./collected-parts.js";
+import { headerAttempt, headerTtlMs, routeHeader } from "./request-header.js";
+import type { Service } from "./service.js";
+import type { ClientRecord, Holding, ServiceRequest } from "./service-request.js";
+import type { MdpVersion } from "./wire.js";
+
+const NOTHING: Frames = [];
+
+/** What bounds the requests that a broker has at hand. */
+export interface RequestLimits {
+  readonly requestTtlMs: number;
+  readonly maxHeldBytes: number;
+  readonly maxBodyBytes: number;
+}
+
+/** All requests that a broker has at hand: by what their retries have in common, by client, and by when they have waited too long. */
+export class RequestBooks {
+  readonly #limits: RequestLimits;
+  readonly #byKey = new Map<string, ServiceRequest>();
+  readonly #byClient = new Map<string, ClientRecord>();
+  readonly #waiting = new DeadlineQueue<ServiceRequest>();
+  #bytes = 0;
+  #size = 0;
+
+  constructor(limits: RequestLimits) {
+    this.#limits = limits;
+  }
+
+  /** Requests at hand. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Requests that wait for a worker. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Size of the requests at hand, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Connections that requests at hand came over. */
+  get clientCount(): number {
+    return this.#byClient.size;
+  }
+
+  /** When the first request has waited too long, or `undefined`. */
+  get deadline(): number | undefined {
+    return this.#waiting.deadline;
+  }
+
+  /** Which limit keeps a request out, or `undefined`. */
+  limitFor({ route, body }: ClientRequest): "maxBodyBytes" | "maxHeldBytes" | undefined {
+    if (byteLength(body) > this.#limits.maxBodyBytes) return "maxBodyBytes";
+    const isTooMuch = this.#bytes + memoryOf(route) + memoryOf(body) > this.#limits.maxHeldBytes;
+    return isTooMuch ? "maxHeldBytes" : undefined;
+  }
+
+  /** The request at hand that this is a retry of, or `undefined`. */
+  original({ key }: ClientRequest): ServiceRequest | undefined {
+    return key === undefined ? undefined : this.#byKey.get(key);
+  }
+
+  enter(input: ClientRequest, service: Service, now: number): ServiceRequest {
+    const client = this.#client(input.route);
+    const request = new HeldRequest(input, service, client, this.#ttlMs(input), now);
+    this.#size += 1;
+    this.#bytes += request.bytes;
+    if (input.key !== undefined) this.#byKey.set(input.key, request);
+    client.requests.append(request.mark);
+    return request;
+  }
+
+  /**
+   * A retry of what is at hand: its reply goes where this one came from, and its time begins anew. Connections are
+   * read in turn, so what was sent over a lost one may be read after its retry over the next: that changes nothing.
+   */
+  join(request: ServiceRequest, input: ClientRequest, now: number): void {
+    if (attemptOf(input.route) < attemptOf(request.route)) return;
+    const client = this.#client(input.route);
+    client.requests.append(request.mark);
+    if (client !== request.client) this.#tidy(request.client);
+    request.client = client;
+    request.route = keptRoute(input.route, client);
+    request.version = input.version;
+    request.ttlMs = this.#ttlMs(input);
+    if (request.holding === undefined) this.waits(request, now);
+  }
+
+  /** What came over the connection of a client. */
+  ofClient(client: string): ServiceRequest[] {
+    return [...(this.#byClient.get(client)?.requests ?? [])];
+  }
+
+  /** What our client gave this name, or `undefined`. */
+  find(key: string): ServiceRequest | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** It waits from now on, for its whole time. */
+  waits(request: ServiceRequest, now: number): void {
+    const dueAt = now + request.ttlMs;
+    if (request.timer === undefined) request.timer = this.#waiting.add(request, dueAt);
+    else this.#waiting.move(request.timer, dueAt);
+  }
+
+  /**
+   * This process stood still for so long, and gave nothing to anyone: what waits gets that time back, as far as its
+   * client is known to wait.
+   */
+  stalled(ms: number, now: number): void {
+    for (const request of this.all()) {
+      const { timer, ttlMs } = request;
+      if (timer === undefined || request.holding !== undefined) continue;
+      const waitedMs = now - (timer.at - ttlMs);
+      const header = routeHeader(request.route);
+      const patienceMs = (header && headerTtlMs(header)) || Number.POSITIVE_INFINITY;
+      request.ttlMs = Math.min(ttlMs + Math.min(ms, waitedMs), Math.max(ttlMs, patienceMs));
+      this.#waiting.move(timer as DeadlineEntry<ServiceRequest>, timer.at - ttlMs + request.ttlMs);
+    }
+  }
+
+  /** It waits no more. */
+  waitsNoMore({ timer }: ServiceRequest): void {
+    if (timer !== undefined) this.#waiting.cancel(timer as DeadlineEntry<ServiceRequest>);
+  }
+
+  /** A request that has waited too long, or `undefined`. */
+  takeOverdue(now: number): ServiceRequest | undefined {
+    return this.#waiting.takeDue(now);
+  }
+
+  /** It is answered, or will not be. A worker may still have it, but its body is needed no more. */
+  close(request: ServiceRequest): void {
+    request.isOver = true;
+    request.body = NOTHING;
+    request.collected = undefined;
+    this.waitsNoMore(request);
+    this.#size -= 1;
+    this.#bytes -= request.bytes;
+    if (request.key !== undefined) this.#byKey.delete(request.key);
+    request.mark.unlink();
+    this.#tidy(request.client);
+  }
+
+  /** All requests at hand. */
+  *all(): Generator<ServiceRequest> {
+    for (const { requests } of this.#byClient.values()) yield* requests;
+  }
+
+  /** The client may ask for less than the broker lets requests wait, not for more. */
+  #ttlMs({ ttlMs }: ClientRequest): number {
+    const { requestTtlMs } = this.#limits;
+    return ttlMs === 0 ? requestTtlMs : Math.min(ttlMs, requestTtlMs);
+  }
+
+  #client(route: Frames): ClientRecord {
+    const id = route[0] as Uint8Array;
+    const key = frameKey(id);
+    let client = this.#byClient.get(key);
+    if (client === undefined) {
+      client = { key, id, requests: new LinkedList() };
+      this.#byClient.set(key, client);
+    }
+    return client;
+  }
+
+  #tidy({ key, requests }: ClientRecord): void {
+    if (requests.length === 0) this.#byClient.delete(key);
+  }
+}
+
+class HeldRequest implements ServiceRequest {
+  readonly lane: string;
+  readonly key: string | undefined;
+  readonly service: Service;
+  readonly bytes: number;
+  readonly receivedAt: number;
+  readonly mark: Link<ServiceRequest> = new Link(this as ServiceRequest);
+  ttlMs: number;
+  route: Frames;
+  version: MdpVersion;
+  client: ClientRecord;
+  body: Frames;
+  deliveries = 0;
+  holding: Holding | undefined = undefined;
+  timer: DeadlineEntry<ServiceRequest> | undefined = undefined;
+  place: object | undefined = undefined;
+  collected: CollectedParts | undefined = undefined;
+  isOver = false;
+
+  constructor(input: ClientRequest, service: Service, client: ClientRecord, ttlMs: number, now: number) {
+    this.lane = client.key;
+    this.key = input.key;
+    this.service = service;
+    this.bytes = memoryOf(input.route) + memoryOf(input.body);
+    this.receivedAt = now;
+    this.ttlMs = ttlMs;
+    this.route = keptRoute(input.route, client);
+    this.version = input.version;
+    this.client = client;
+    this.body = input.body.map(keptFrame);
+  }
+}
+
+/** The same way, with what all of a client's requests have in common only once. */
+function keptRoute(route: Frames, { id }: ClientRecord): Frames {
+  return route.length === 3 && route[2]?.length === 0
+    ? [id, keptFrame(route[1] as Uint8Array), DELIMITER]
+    : [id, ...route.slice(1).map(keptFrame)];
+}
+
+/** Which attempt of a client of ours came this way, or 0. */
+function attemptOf(route: Frames): number {
+  const header = routeHeader(route);
+  return header === undefined ? 0 : headerAttempt(header);
+}

@@ -1,0 +1,83 @@
+import { type DeadlineEntry, frameKey, Heartbeat, Link, readableId } from "@seaworthy/core";
+import type { ResolvedBrokerOptions } from "./broker-options.js";
+import type { Notice } from "./notice.js";
+import type { Service } from "./service.js";
+import type { Holding } from "./service-request.js";
+import type { MdpVersion } from "./wire.js";
+import { type WorkerState, workerLife } from "./worker-life.js";
+
+/** What the broker knows of a worker. */
+export class WorkerRecord {
+  readonly id: Uint8Array;
+  readonly key: string;
+  readonly service: Service;
+  readonly heartbeat: Heartbeat;
+  /** It understands what MDP has no words for. */
+  readonly isOurs: boolean;
+  /** Its place among those of its service that have credit. */
+  readonly place: Link<WorkerRecord> = new Link(this as WorkerRecord);
+  /** What it was given and has not finished, by number. */
+  readonly held: Map<number, Holding> = new Map();
+  /** What it spoke last. */
+  version: MdpVersion;
+  /** Requests that it takes at a time. */
+  credit: number;
+  state: WorkerState = workerLife.initial;
+  /** It may be dead, and is given nothing until it is heard. */
+  isLate = false;
+  timer: DeadlineEntry<WorkerRecord> | undefined;
+  readonly #maxCredit: number;
+
+  constructor(
+    id: Uint8Array,
+    service: Service,
+    version: MdpVersion,
+    notice: Notice | undefined,
+    options: ResolvedBrokerOptions,
+    now: number,
+  ) {
+    const { heartbeatMs: intervalMs, peerHeartbeatMs, liveness, maxCredit } = options;
+    this.id = id;
+    this.key = frameKey(id);
+    this.service = service;
+    this.version = version;
+    this.isOurs = notice !== undefined;
+    this.#maxCredit = maxCredit;
+    // Whoever says nothing of credit works on one request at a time (7/MDP, Overall Topology).
+    this.credit = Math.min(notice?.credit ?? 1, maxCredit);
+    const peerIntervalMs = notice?.heartbeatMs ?? peerHeartbeatMs;
+    this.heartbeat = new Heartbeat({ intervalMs, peerIntervalMs, liveness }, now, "MajordomoBroker");
+  }
+
+  /** For people. */
+  get name(): string {
+    return readableId(this.id);
+  }
+
+  get hasCredit(): boolean {
+    return this.held.size < this.credit;
+  }
+
+  /** When its silence means something: that it is dead, or then that it is not worth waiting for. */
+  get silentAt(): number {
+    const { expiresAt, liveness, peerIntervalMs } = this.heartbeat;
+    return this.state === "missing" ? expiresAt + liveness * peerIntervalMs : expiresAt;
+  }
+
+  /** When it has been silent for so long that it had better be heard before it is given a request. */
+  get doubtfulAt(): number {
+    const { heardAt, liveness, peerIntervalMs } = this.heartbeat;
+    return heardAt + Math.max(1, liveness - 1) * peerIntervalMs;
+  }
+
+  /** When it wants attention. */
+  get deadline(): number {
+    return Math.min(this.heartbeat.sendAt, this.silentAt);
+  }
+
+  /** It has introduced itself anew. */
+  heed({ heartbeatMs, credit }: Notice): void {
+    this.heartbeat.expectInterval(heartbeatMs);
+    this.credit = Math.min(credit, this.#maxCredit);
+  }
+}

@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterEach } from "vitest";
+
+const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
+const running = new Set<ChildProcess>();
+
+afterEach(async () => {
+  await Promise.all([...running].map((child) => child.kill("SIGKILL") && once(child, "close")));
+});
+
+/** A line of the log. */
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** `majordomo-broker` in a process of its own, killed after the test if it still runs. */
+export class DaemonProcess {
+  /** Lines of standard output. */
+  readonly lines: string[] = [];
+  /** Lines of standard error. */
+  readonly errors: string[] = [];
+  /** The code that it ends with, or the signal that ended it. */
+  readonly exit: Promise<number | string>;
+  readonly #child: ChildProcess;
+  readonly #news = new EventEmitter();
+
+  /** @param log - a file descriptor for its standard error, instead of `errors` */
+  constructor(args: readonly string[], log: number | "pipe" = "pipe") {
+    const flags = ["--import", "tsx", "--conditions=@seaworthy/source"];
+    this.#child = spawn(process.execPath, [...flags, program, ...args], { stdio: ["ignore", "pipe", log] });
+    running.add(this.#child);
+    this.#read(this.#child.stdout, this.lines);
+    this.#read(this.#child.stderr, this.errors);
+    this.exit = once(this.#child, "close").then(([code, signal]: (number | string | null)[]) => {
+      running.delete(this.#child);
+      this.#news.emit("end");
+      return (code ?? signal) as number | string;
+    });
+  }
+
+  /** Starts it, on a port of 127.0.0.1 that the system picks, and waits until it is ready. */
+  static async start(
+    args: readonly string[] = [],
+    log: number | "pipe" = "pipe",
+  ): Promise<{ daemon: DaemonProcess; endpoint: string; url: string }> {
+    const daemon = new DaemonProcess(["--bind", "tcp://127.0.0.1:*", ...args], log);
+    const ready = await daemon.#found(() => daemon.lines.find((line) => line.startsWith("ready")));
+    const [, endpoint = "", url = ""] = ready.split(" ");
+    return { daemon, endpoint, url };
+  }
+
+  get log(): LogLine[] {
+    return this.errors.map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** The first line of the log with this message, as soon as there is one. */
+  logged(msg: string): Promise<LogLine> {
+    return this.#found(() => this.log.find((line) => line.msg === msg));
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  #read(stream: NodeJS.ReadableStream | null, lines: string[]): void {
+    if (stream === null) return;
+    createInterface({ input: stream }).on("line", (line) => {
+      lines.push(line);
+      this.#news.emit("line");
+    });
+  }
+
+  #found<T>(find: () => T | undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = find();
+        if (found !== undefined) resolve(found);
+      };
+      this.#news.on("line", look);
+      this.#news.on("end", () =>
+        reject(new Error(`it has ended:\n${[...this.lines, ...this.errors].join("\n")}`)),
+      );
+      look();
+    });
+  }
+}
