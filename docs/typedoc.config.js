@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Converter } from "typedoc";
 import { MarkdownPageEvent } from "typedoc-plugin-markdown";
 
-const packages = ["core", "simulator", "lazy-pirate", "simple-pirate", "paranoid-pirate"];
+const packages = ["core", "simulator", "lazy-pirate", "simple-pirate", "paranoid-pirate", "majordomo"];
 const root = join(import.meta.dirname, "../packages");
 
 /** Import path of every public entry -> its source file, as the packages' own exports say. */

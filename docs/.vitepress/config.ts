@@ -8,6 +8,7 @@ const patterns = [
   { text: "Lazy Pirate", link: "/patterns/lazy-pirate" },
   { text: "Simple Pirate", link: "/patterns/simple-pirate" },
   { text: "Paranoid Pirate", link: "/patterns/paranoid-pirate" },
+  { text: "Majordomo", link: "/patterns/majordomo" },
 ];
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-import { blankRequestId, REQUEST_ID_BYTES } from "@seaworthy/core";
+import { blankRequestId, type Frames, REQUEST_ID_BYTES } from "@seaworthy/core";
 import { ZmqTransport } from "@seaworthy/core/node";
 
 /** What the parent asks of a client: `count` round trips, at most `inFlight` of them at a time. */
@@ -28,8 +28,8 @@ export function request(sequence: number): Uint8Array[] {
   return [id, delimiter, body];
 }
 
-/** Asks over the socket driver. */
-export function askDriver(endpoint: string): Runner {
+/** Asks over the socket driver; `ask` makes the message with this number. */
+export function askDriver(endpoint: string, ask: (sequence: number) => Frames = request): Runner {
   let onReply = (): void => {};
   const dealer = new ZmqTransport("Bench").open(
     { type: "dealer", ...highWaterMarks },
@@ -42,9 +42,9 @@ export function askDriver(endpoint: string): Runner {
       let received = 0;
       onReply = () => {
         received += 1;
-        if (sent < count) dealer.send(request(sent++));
+        if (sent < count) dealer.send(ask(sent++));
         else if (received === count) resolve();
       };
-      while (sent < Math.min(inFlight, count)) dealer.send(request(sent++));
+      while (sent < Math.min(inFlight, count)) dealer.send(ask(sent++));
     });
 }

@@ -33,6 +33,7 @@ test("there is a portable entry in every package", () => {
     expect.arrayContaining([
       "@seaworthy/core",
       "@seaworthy/lazy-pirate/machine",
+      "@seaworthy/majordomo/machine",
       "@seaworthy/paranoid-pirate/machine",
       "@seaworthy/simple-pirate/machine",
       "@seaworthy/simulator",

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
-import { Crew, chaosMs } from "../harness/crew.js";
+import { chaosMs, LazyPirateCrew } from "../harness/crew.js";
 import { monotonicMs } from "../harness/monotonic.js";
 import { freePort } from "../harness/ports.js";
 import { Program } from "../harness/program.js";
@@ -31,16 +31,16 @@ async function startServer(): Promise<Server> {
   };
 }
 
-function crewOf(...servers: Server[]): Crew {
+function crewOf(...servers: Server[]): LazyPirateCrew {
   const endpoints = servers.map(({ endpoint }) => endpoint);
-  return new Crew({ endpoints, inFlight: 500, timeoutMs: 400, attempts: 5, chaosMs: chaosMs(0) });
+  return new LazyPirateCrew({ endpoints, inFlight: 500, timeoutMs: 400, attempts: 5, chaosMs: chaosMs(0) });
 }
 
 interface Fault {
   readonly title: string;
   readonly label: string;
   /** Called before the fault; resolves when the client has felt it. */
-  felt(crew: Crew): Promise<unknown>;
+  felt(crew: LazyPirateCrew): Promise<unknown>;
   begin(server: Server): unknown;
   /** Takes the cause away. */
   end?(server: Server): unknown;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { ParanoidPirateQueue } from "@seaworthy/paranoid-pirate";
 import { expect, it } from "vitest";
-import { Crew, chaosMs } from "../harness/crew.js";
+import { chaosMs, LazyPirateCrew } from "../harness/crew.js";
 import { freeEndpoint, startExample } from "../harness/example.js";
 import { Fleet, requestsOf } from "../harness/fleet.js";
 import { monotonicMs } from "../harness/monotonic.js";
@@ -36,9 +36,9 @@ function fleet({ backend }: Endpoints): Promise<Fleet> {
   return Fleet.start(WORKERS, "paranoid-pirate/worker", ...args);
 }
 
-function crew({ frontend }: Endpoints): Crew {
+function crew({ frontend }: Endpoints): LazyPirateCrew {
   const load = { inFlight: 500, clients: 10, timeoutMs: 2000, attempts: 5 };
-  return new Crew({ ...load, endpoints: [frontend], chaosMs: SHORT_CHAOS_MS });
+  return new LazyPirateCrew({ ...load, endpoints: [frontend], chaosMs: SHORT_CHAOS_MS });
 }
 
 /** The workers in service, as the queue's lines tell. */
@@ -71,7 +71,7 @@ class Roll {
 }
 
 /** All of a crew's requests were answered, each by its own reply and none by an error. */
-async function allAnswered(clients: Crew, what: string): Promise<void> {
+async function allAnswered(clients: LazyPirateCrew, what: string): Promise<void> {
   await clients.isAccountedFor(what);
   expect(clients.load.failures).toEqual({});
 }

@@ -1,6 +1,6 @@
 import { SimplePirateQueue } from "@seaworthy/simple-pirate";
 import { expect, it } from "vitest";
-import { Crew, chaosMs } from "../harness/crew.js";
+import { chaosMs, LazyPirateCrew } from "../harness/crew.js";
 import { freeEndpoint, startExample } from "../harness/example.js";
 import { Fleet, requestsOf } from "../harness/fleet.js";
 import type { Program } from "../harness/program.js";
@@ -27,13 +27,13 @@ function fleet({ backend }: Endpoints): Promise<Fleet> {
   return Fleet.start(WORKERS, "simple-pirate/worker", "--connect", backend);
 }
 
-function crew({ frontend }: Endpoints): Crew {
+function crew({ frontend }: Endpoints): LazyPirateCrew {
   const load = { inFlight: 200, clients: 10, timeoutMs: 2000, attempts: 6 };
-  return new Crew({ ...load, endpoints: [frontend], chaosMs: CHAOS_MS });
+  return new LazyPirateCrew({ ...load, endpoints: [frontend], chaosMs: CHAOS_MS });
 }
 
 /** Every request was answered by its own reply; those that died with their workers were asked again. */
-async function allAnswered(clients: Crew, what: string): Promise<void> {
+async function allAnswered(clients: LazyPirateCrew, what: string): Promise<void> {
   await clients.isAccountedFor(what);
   expect(clients.load.failures).toEqual({});
   expect(clients.stats().retries).toBeGreaterThan(0);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { workspaceFile } from "./site.js";
 import { table } from "./tables.js";
 
-const patterns = ["simple-pirate", "paranoid-pirate"];
+const patterns = ["simple-pirate", "paranoid-pirate", "majordomo"];
 
 /** Names of the tests in the tests of a package. */
 async function testNames(pattern: string): Promise<Set<string>> {

@@ -1,5 +1,6 @@
 import type { TransitionTable } from "@seaworthy/core";
 import { requestLife } from "@seaworthy/lazy-pirate/machine";
+import * as majordomo from "@seaworthy/majordomo/machine";
 import * as paranoid from "@seaworthy/paranoid-pirate/machine";
 import * as simple from "@seaworthy/simple-pirate/machine";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
@@ -58,6 +59,21 @@ const patterns: readonly PatternPage[] = [
     fitsPhone: false,
     examples: ["paranoid-pirate/queue", "paranoid-pirate/worker"],
   },
+  {
+    title: "Majordomo",
+    path: "/patterns/majordomo.html",
+    lives: [majordomo.workerLife, majordomo.sessionLife, majordomo.requestLife],
+    sequences: ["connection gone", "it joins", "PARTIAL"],
+    drawings: 9,
+    fitsPhone: false,
+    examples: [
+      "majordomo/broker",
+      "majordomo/worker",
+      "majordomo/client",
+      "majordomo/stream",
+      "majordomo/threads-worker",
+    ],
+  },
 ];
 
 const lazyPirate = "/patterns/lazy-pirate.html";
@@ -73,6 +89,7 @@ const pages = [
   "/api/@seaworthy/lazy-pirate/classes/LazyPirateClient.html",
   "/api/@seaworthy/simple-pirate/classes/SimplePirateQueue.html",
   "/api/@seaworthy/paranoid-pirate/classes/ParanoidPirateWorker.html",
+  "/api/@seaworthy/majordomo/classes/MajordomoBroker.html",
 ];
 
 const pagesWithDiagrams = ["/guide/choosing.html", ...patternPaths, "/packages/core.html"];

@@ -7,6 +7,7 @@ const programs = [
   { page: "docs/index.md", prints: "hello\n" },
   { page: "docs/patterns/simple-pirate.md", prints: "you said ahoy\n" },
   { page: "docs/patterns/paranoid-pirate.md", prints: "you said ahoy\n" },
+  { page: "docs/patterns/majordomo.md", prints: "you said ahoy\n" },
 ];
 
 test.each(programs)("the first request on $page is answered", async ({ page, prints }) => {

@@ -31,10 +31,12 @@ export function table(markdown: string, before: string): string[][] {
 export const named = (rows: string[][]): string[] =>
   rows.map(([cell = ""]) => cell.split("<br>")[0]?.replaceAll("`", "") ?? "");
 
+const UNITS: Readonly<Record<string, number>> = { MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
 /** A number as the pages have it: `10,000`, `16 MiB`. */
 export function numberIn(stated: string): number {
-  const [, digits = "", unit] = /^([\d,]+)(?: (MiB))?(?![\w.])/.exec(stated) ?? [];
-  return Number(digits.replaceAll(",", "") || Number.NaN) * (unit === "MiB" ? 1024 * 1024 : 1);
+  const [, digits = "", unit = ""] = /^([\d,]+)(?: ([MG]iB))?(?![\w.])/.exec(stated) ?? [];
+  return Number(digits.replaceAll(",", "") || Number.NaN) * (UNITS[unit] ?? 1);
 }
 
 /** Names and defaults as a page has them; for an option that is an object, a page may say it in words. */
@@ -45,6 +47,7 @@ export function documented(rows: string[][], actual: object): Record<string, unk
       const value = (actual as Record<string, unknown>)[option];
       if (typeof value === "number") return [option, numberIn(stated)];
       if (typeof value === "boolean") return [option, stated === "true"];
+      if (typeof value === "string") return [option, stated.replaceAll("`", "")];
       return [option, value];
     }),
   );

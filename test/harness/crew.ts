@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { expect } from "vitest";
 import { Load, requestBoundMs } from "./load.js";
@@ -7,10 +7,9 @@ import { monotonicMs } from "./monotonic.js";
 /** Longer than this is no recovery but a hang. */
 const RECOVERY_LIMIT_MS = 10_000;
 const MAX_PAUSE_MS = 400;
-const TYPED = ["ERR_REQUEST_TIMEOUT", "ERR_CONNECTION_LOST"];
 
 /** What a crew of clients asks, and how. */
-interface CrewOptions {
+export interface CrewOptions {
   /** Every client connects to all of them. */
   readonly endpoints: readonly string[];
   /** Requests that all clients together have in flight all the time. */
@@ -31,19 +30,44 @@ export function chaosMs(seconds: number): number {
 const SUMMED = ["requests", "answered", "failed", "retries", "replaced", "inFlight"] as const;
 type CrewStats = Record<(typeof SUMMED)[number] | "sent", number>;
 
-/** Lazy Pirate clients with requests in flight all the time, and the judge of what became of them. */
-export class Crew implements AsyncDisposable {
-  readonly clients: readonly LazyPirateClient[];
+/** A client of any pattern. */
+interface Sailor extends EventEmitter {
+  connect(endpoint: string): void;
+  stats(): Record<(typeof SUMMED)[number], number> & { readonly sockets: { readonly sent: number } };
+  close(): Promise<void>;
+}
+
+/** How clients of a pattern are made and used. */
+interface Trade<C extends Sailor> {
+  open(options: CommonOptions): C;
+  ask(client: C, body: string): Promise<readonly Uint8Array[]>;
+  /** Codes of the errors that faults may lead to. */
+  readonly typed: readonly string[];
+}
+
+/** What clients of all patterns have as options. */
+interface CommonOptions {
+  readonly timeoutMs: number;
+  readonly attempts: number;
+  readonly backoff: { readonly maxMs: number };
+  readonly socket: { readonly reconnectMaxIntervalMs: number };
+}
+
+/** Clients with requests in flight all the time, and the judge of what became of them. */
+export class Crew<C extends Sailor> implements AsyncDisposable {
+  readonly clients: readonly C[];
   readonly load: Load;
   readonly #options: CrewOptions;
+  readonly #typed: readonly string[];
   readonly #boundMs: number;
   readonly #recoveries: number[] = [];
 
-  constructor(options: CrewOptions) {
+  constructor({ open, ask, typed }: Trade<C>, options: CrewOptions) {
     const { endpoints, inFlight, timeoutMs, attempts, clients: count = 1 } = options;
     this.#options = options;
+    this.#typed = typed;
     this.clients = Array.from({ length: count }, () => {
-      const client = new LazyPirateClient({
+      const client = open({
         timeoutMs,
         attempts,
         backoff: { maxMs: MAX_PAUSE_MS },
@@ -54,8 +78,7 @@ export class Crew implements AsyncDisposable {
     });
     let turn = 0;
     const request = async (body: string): Promise<string> => {
-      const client = this.clients[turn++ % count] as LazyPirateClient;
-      return String((await client.request(body))[0]);
+      return String((await ask(this.clients[turn++ % count] as C, body))[0]);
     };
     this.#boundMs = requestBoundMs(attempts, timeoutMs, MAX_PAUSE_MS);
     this.load = new Load({ request, inFlight, boundMs: this.#boundMs });
@@ -63,8 +86,8 @@ export class Crew implements AsyncDisposable {
   }
 
   /** The first client, or the only one. */
-  get client(): LazyPirateClient {
-    return this.clients[0] as LazyPirateClient;
+  get client(): C {
+    return this.clients[0] as C;
   }
 
   /** Counters of all clients together; `sent`: what their sockets have sent, every attempt counted. */
@@ -118,7 +141,7 @@ export class Crew implements AsyncDisposable {
     const { counters, failures, slowestMs } = this.load;
     expect(counters).toMatchObject({ lost: 0, mismatched: 0, inFlight: 0 });
     expect(counters.answered + counters.failed).toBe(counters.sent);
-    for (const code of Object.keys(failures)) expect(TYPED).toContain(code);
+    for (const code of Object.keys(failures)) expect(this.#typed).toContain(code);
     expect(slowestMs).toBeLessThanOrEqual(this.#boundMs);
     const { requests, answered, failed, retries, inFlight } = this.stats();
     const { sent } = counters;
@@ -141,5 +164,17 @@ export class Crew implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.clients.map((client) => client.close()));
+  }
+}
+
+/** A crew of Lazy Pirate clients. */
+export class LazyPirateCrew extends Crew<LazyPirateClient> {
+  constructor(options: CrewOptions) {
+    const trade = {
+      open: (common: CommonOptions) => new LazyPirateClient(common),
+      ask: (client: LazyPirateClient, body: string) => client.request(body),
+      typed: ["ERR_REQUEST_TIMEOUT", "ERR_CONNECTION_LOST"],
+    };
+    super(trade, options);
   }
 }

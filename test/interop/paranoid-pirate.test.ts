@@ -3,16 +3,8 @@ import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { ParanoidPirateQueue, ParanoidPirateWorker } from "@seaworthy/paranoid-pirate";
 import { afterEach, describe, expect, it } from "vitest";
 import { Dealer, Router, Proxy as ZmqProxy } from "zeromq";
-import {
-  askInTurn,
-  BareQueue,
-  BareWorker,
-  echo,
-  echoThreeFrames,
-  HEARTBEAT,
-  newReq,
-  READY,
-} from "./ppp-peers.js";
+import { gate, newReq } from "./bare.js";
+import { askInTurn, BareQueue, BareWorker, echo, echoThreeFrames, HEARTBEAT, READY } from "./ppp-peers.js";
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -50,15 +42,6 @@ function newWorker(endpoint: string, options = {}): ParanoidPirateWorker {
 }
 
 const reqs = (count: number, endpoint: string) => Array.from({ length: count }, () => keep(newReq(endpoint)));
-
-/** A promise and what resolves it. */
-function gate(): { readonly opened: Promise<void>; open(): void } {
-  let resolve: (() => void) | undefined;
-  const opened = new Promise<void>((give) => {
-    resolve = give;
-  });
-  return { opened, open: () => resolve?.() };
-}
 
 describe("our queue", () => {
   it("between bare REQ clients and bare PPP workers", async () => {

@@ -1,26 +1,10 @@
-import { Dealer, Request, Router } from "zeromq";
+import { Dealer, type Request, Router } from "zeromq";
+import { Mouth, Watch } from "./bare.js";
 
 // Peers on bare zeromq sockets, written from 6/PPP and from what the guide's programs do.
 
 export const READY: Buffer = Buffer.from([0x01]);
 export const HEARTBEAT: Buffer = Buffer.from([0x02]);
-
-/** A socket takes one send at a time: the others wait. */
-class Mouth {
-  readonly #socket: Dealer | Router;
-  #said: Promise<void> = Promise.resolve();
-
-  constructor(socket: Dealer | Router) {
-    this.#socket = socket;
-  }
-
-  say(frames: readonly (string | Uint8Array)[]): Promise<void> {
-    this.#said = this.#said.then(async () => {
-      if (!this.#socket.closed) await this.#socket.send([...frames]);
-    });
-    return this.#said;
-  }
-}
 
 /** A worker of 6/PPP: says READY, then a heartbeat each interval, and answers as its application says. */
 export class BareWorker {
@@ -31,7 +15,7 @@ export class BareWorker {
   readonly #socket: Dealer;
   readonly #mouth: Mouth;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #waiting: { readonly isTrue: () => boolean; readonly resolve: () => void }[] = [];
+  readonly #watch = new Watch();
 
   /** @param answer - what to say to a request, or nothing */
   constructor(
@@ -53,8 +37,8 @@ export class BareWorker {
   }
 
   /** Resolves when this has become true by something that came. */
-  async until(isTrue: () => boolean): Promise<void> {
-    if (!isTrue()) await new Promise<void>((resolve) => this.#waiting.push({ isTrue, resolve }));
+  until(isTrue: () => boolean): Promise<void> {
+    return this.#watch.until(isTrue);
   }
 
   close(): void {
@@ -70,10 +54,7 @@ export class BareWorker {
         const reply = answer(frames);
         if (reply !== undefined) void this.say(reply);
       }
-      for (const waiting of this.#waiting.splice(0)) {
-        if (waiting.isTrue()) waiting.resolve();
-        else this.#waiting.push(waiting);
-      }
+      this.#watch.look();
     }
   }
 }
@@ -186,13 +167,6 @@ export class BareQueue {
       void this.#back.say([id, ...request]);
     }
   }
-}
-
-/** A plain client: one request at a time. */
-export function newReq(endpoint: string, options: { correlate?: boolean; relaxed?: boolean } = {}): Request {
-  const req = new Request({ linger: 0, ...options });
-  req.connect(endpoint);
-  return req;
 }
 
 /** Several REQ clients ask in turn; each is to get its own words back. Returns what went wrong. */

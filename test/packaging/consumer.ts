@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Started } from "./started.js";
 
 export const workspace = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -103,6 +104,12 @@ export class Consumer {
     return run(process.execPath, args, this.folder);
   }
 
+  /** Starts one of the programs that packages bring along, or Node.js itself. */
+  start(program: string, ...args: string[]): Started {
+    const command = program === "node" ? process.execPath : this.installed(join(".bin", program));
+    return new Started(command, args, this.folder);
+  }
+
   installed(name: string): string {
     return join(this.folder, "node_modules", name);
   }
@@ -123,6 +130,13 @@ export async function readmeSnippet(folder: string): Promise<string> {
   const [, snippet] = /^```js\n(.*?)^```$/ms.exec(await readFile(join(folder, "README.md"), "utf8")) ?? [];
   if (snippet === undefined) throw new Error(`${folder}/README.md has no example in a js fence`);
   return snippet;
+}
+
+/** The files that a README tells to save, by name: those in js fences right behind a line that names them. */
+export async function readmeFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+  const readme = await readFile(join(folder, "README.md"), "utf8");
+  const files = readme.matchAll(/`([\w-]+\.mjs)`:\n\n```js\n(.*?)^```$/gms);
+  return new Map([...files].map(([, name = "", code = ""]) => [name, code]));
 }
 
 /** The same program for CommonJS: imports become `require`, and the rest may still await. */

@@ -7,6 +7,7 @@ import {
   Consumer,
   entries,
   packages,
+  readmeFiles,
   readmeSnippet,
   run,
   workspace,
@@ -87,6 +88,50 @@ describe.each(packages)("$name", ({ name, folder }) => {
   });
 });
 
+describe("majordomo-broker, as it was installed", () => {
+  const flags = ["--bind", "tcp://127.0.0.1:*", "--metrics", "0"];
+
+  test("npx finds it", async () => {
+    const { code, stdout, stderr } = await run("npx", ["majordomo-broker", "--version"], consumer.folder);
+    const { version } = JSON.parse(
+      readFileSync(join(consumer.installed("@seaworthy/majordomo"), "package.json"), "utf8"),
+    );
+    expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: `${version}\n` });
+  });
+
+  test("says when it is ready and where, serves metrics, and ends with 0 when it is told to", async () => {
+    await using broker = consumer.start("majordomo-broker", ...flags);
+    const ready = await broker.line();
+    expect(ready).toMatch(/^ready tcp:\/\/127\.0\.0\.1:\d+ http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+    const [, , metrics = ""] = ready.split(" ");
+    expect(await (await fetch(metrics)).text()).toContain("\nmajordomo_requests_total 0\n");
+    expect(await broker.end("SIGTERM")).toBe(0);
+  });
+
+  test("the README's handler runs in threads behind it, and its worker leaves when it is told to", async () => {
+    await using broker = consumer.start("majordomo-broker", ...flags);
+    const [, endpoint = ""] = (await broker.line()).split(" ");
+    const files = await readmeFiles(join(workspace, "packages/majordomo"));
+    for (const [name, code] of files) {
+      await consumer.write(name, code.replace("tcp://localhost:5555", endpoint));
+    }
+    await consumer.write(
+      "ask.mjs",
+      `import { MajordomoClient } from "@seaworthy/majordomo";
+      const client = new MajordomoClient({ timeoutMs: 30_000 });
+      client.connect(${JSON.stringify(endpoint)});
+      const limits = ["10", "1000", "100000"];
+      const replies = await Promise.all(limits.map((limit) => client.request("primes", limit)));
+      console.log(replies.join());
+      await client.close();`,
+    );
+    await using worker = consumer.start("node", "primes-worker.mjs");
+    expect(await consumer.node("ask.mjs")).toEqual({ code: 0, stdout: "4,168,9592\n", stderr: "" });
+    expect(await worker.end("SIGTERM")).toBe(0);
+    expect(await broker.end("SIGTERM")).toBe(0);
+  });
+});
+
 const compilations = [
   { moduleResolution: "nodenext", module: "nodenext" },
   { moduleResolution: "bundler", module: "esnext" },
@@ -108,6 +153,16 @@ test.each(compilations)("TypeScript compiles against all types with $moduleResol
     worker.on("session-lost", ({ how }): "silent" | "disconnected" | "failed" => how);
     export const working: Promise<void> = worker.serve(({ body: [word] }) => word, { concurrency: 2 });
     for await (const request of new SimplePirateWorker()) await request.reply(request.body);
+    import { MajordomoBroker, MajordomoClient, MajordomoWorker, type MajordomoRequestError, type ThreadHandler } from "@seaworthy/majordomo";
+    export const broker: AsyncDisposable = new MajordomoBroker({ maxUnoffered: 10, socket: { pingIntervalMs: 1000 } });
+    const asking = new MajordomoClient({ protocol: "0.2" });
+    for await (const part of asking.stream("echo", "a", { attempts: 1 })) part.map((frame: Buffer) => frame.length);
+    export const answer: Promise<Buffer[]> = asking.request("echo", ["a", new Uint8Array(1)]);
+    export const handler: ThreadHandler = async ({ body, signal, partial }) => (signal.aborted ? "" : (await partial("1%"), body));
+    const offering = new MajordomoWorker("echo", { protocol: "auto" });
+    export const inThreads: Promise<void> = offering.serve(new URL("file:///handler.js"), { threads: 2 });
+    export const inLine: Promise<void> = offering.serve(async (request) => { await request.partial("1%"); return request.body; });
+    export const isUp = (error: MajordomoRequestError): boolean => error.code !== "ERR_BROKER_UNREACHABLE" || error.sent > 0;
     export { client };
   `;
   await consumer.write("uses.mts", uses);

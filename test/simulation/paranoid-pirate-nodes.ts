@@ -1,4 +1,4 @@
-import { Addresses, type Frames, type Machine, type Random, readUint64, writeUint64 } from "@seaworthy/core";
+import { Addresses, type Frames, readUint64, writeUint64 } from "@seaworthy/core";
 import {
   LazyPirateClientMachine,
   type RequestFailure,
@@ -13,6 +13,7 @@ import {
   wireQueue,
 } from "@seaworthy/paranoid-pirate/machine";
 import type { SimulatedNode, Simulation } from "@seaworthy/simulator";
+import { audited, DRAIN_MS, epochOf, hinderedMs } from "./node-support.js";
 import { BackendWitness, FrontendWitness } from "./paranoid-pirate-witnesses.js";
 import { tapped } from "./tapped.js";
 
@@ -86,8 +87,6 @@ export interface ClientApp {
   request(call: number, limits: RequestLimits): void;
 }
 
-/** A machine's host reads for so long after a stall before it judges anybody. */
-export const DRAIN_MS = 1100;
 /** The body of a request, and of its reply, is its number. */
 const bodyOf = (call: number): Uint8Array => {
   const body = new Uint8Array(8);
@@ -95,22 +94,6 @@ const bodyOf = (call: number): Uint8Array => {
   return body;
 };
 export const callOf = (body: Frames): number => Number(readUint64(body[0] as Uint8Array, 0));
-
-const epochOf = (random: Random): Uint8Array => Uint8Array.from({ length: 8 }, () => 256 * random());
-
-/** Has the books of a machine looked at whenever anything has happened to it. */
-export function audited<M extends Machine<never, unknown>>(machine: M, audit: (machine: M) => void): M {
-  const { handle, tick } = machine;
-  machine.handle = (input, now) => {
-    handle.call(machine, input, now);
-    audit(machine);
-  };
-  machine.tick = (now) => {
-    tick.call(machine, now);
-    audit(machine);
-  };
-  return machine;
-}
 
 /** What is wrong with the books of a queue. */
 function bookFault(machine: ParanoidPirateQueueMachine, { queue }: Setting): string | undefined {
@@ -164,17 +147,6 @@ export function bootQueue(world: World, name: string): SimulatedNode<QueueApp> {
     wired.bindBackend("tcp://*:5556");
     return { machine, known };
   });
-}
-
-/** How much of the time since `since` a node stood still or crawled, or had done so up to `afterMs` ago. */
-function hinderedMs(simulation: Simulation, node: string, since: number, afterMs: number): number {
-  let sum = 0;
-  for (const fault of simulation.faults) {
-    if ((fault.kind !== "pause" && fault.kind !== "slow") || fault.node !== node) continue;
-    const end = fault.at + (fault.forMs ?? Number.POSITIVE_INFINITY) + afterMs;
-    sum += Math.max(0, Math.min(simulation.now(), end) - Math.max(since, fault.at));
-  }
-  return sum;
 }
 
 /** Keeps the list of workers that the queue's status events tell of. */

@@ -6,7 +6,8 @@ import {
   wireWorker,
 } from "@seaworthy/paranoid-pirate/machine";
 import type { NodeContext, SimulatedNode } from "@seaworthy/simulator";
-import { type Asked, audited, callOf, type WorkerSetting, type World } from "./paranoid-pirate-nodes.js";
+import { audited } from "./node-support.js";
+import { type Asked, callOf, type WorkerSetting, type World } from "./paranoid-pirate-nodes.js";
 import { SessionWitness, stuttering } from "./paranoid-pirate-witnesses.js";
 import { tapped } from "./tapped.js";
 

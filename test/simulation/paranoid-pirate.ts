@@ -6,12 +6,12 @@ import {
   type SimulatedNode,
   Simulation,
 } from "@seaworthy/simulator";
+import { DRAIN_MS } from "./node-support.js";
 import {
   type Asked,
   bootClient,
   bootQueue,
   type ClientApp,
-  DRAIN_MS,
   type QueueApp,
   type RequestLimits,
   type Setting,

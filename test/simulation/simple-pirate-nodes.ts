@@ -16,6 +16,7 @@ import {
   wireWorker,
 } from "@seaworthy/simple-pirate/machine";
 import type { SimulatedNode, Simulation } from "@seaworthy/simulator";
+import { epochOf } from "./node-support.js";
 import { FrontendWitness } from "./paranoid-pirate-witnesses.js";
 import { tapped, type Witness } from "./tapped.js";
 
@@ -96,7 +97,6 @@ export function bootQueue({
   return simulation.node(QUEUE, ({ transport, scheduler, random, log }) => {
     const options = resolveQueueOptions({ maxWaiting, maxWorkers, maxWaitingMs: 2000 });
     const machine = new SimplePirateQueueMachine(options);
-    const epoch = Uint8Array.from({ length: 8 }, () => 256 * random());
     const backend = new BackendWitness();
     let dropped = 0;
     const witnesses: Witness[] = [new FrontendWitness(QUEUE, violated), backend];
@@ -109,7 +109,7 @@ export function bootQueue({
     const wired = wireQueue(machine, {
       transport: tapped(transport, () => witnesses.shift() as Witness),
       scheduler,
-      addresses: new Addresses(epoch),
+      addresses: new Addresses(epochOf(random)),
       frontend: options.frontend,
       backend: options.backend,
       owner: { idle: () => {}, status },

@@ -5,6 +5,8 @@ export interface Witness {
   connected?(endpoint: string): void;
   sent?(frames: Frames): void;
   received?(frames: Frames): void;
+  /** The owner has seen what was received, or who departed, last, and done what it does about it. */
+  handled?(): void;
   refused?(frames: Frames): void;
   departed?(routingId: Uint8Array): void;
 }
@@ -30,10 +32,12 @@ export function tapped<W extends Witness>(
         message(frames) {
           witness.received?.(frames);
           handlers.message(frames);
+          witness.handled?.();
         },
         departed(routingId) {
           witness.departed?.(routingId);
           handlers.departed?.(routingId);
+          witness.handled?.();
         },
         refused(frames, reason) {
           witness.refused?.(frames);

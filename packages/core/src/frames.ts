@@ -71,6 +71,11 @@ export function smallFrame(length: number): Uint8Array {
   return slab.subarray(slabUsed - length, slabUsed);
 }
 
+/** Smaller than for frames that are on their way: one that is kept for long keeps all of it. */
+const KEPT_SLAB_BYTES = 32 * 1024;
+let keptSlab = new Uint8Array(0);
+let keptUsed = 0;
+
 /** Up to this size a frame that is kept is copied, in bytes: ZeroMQ's own limit for what it hands over as a copy. */
 const SMALL_BYTES = 128;
 
@@ -80,7 +85,12 @@ const SMALL_BYTES = 128;
  */
 export function keptFrame(frame: Uint8Array): Uint8Array {
   if (frame.length === 0 || frame.length > SMALL_BYTES) return frame;
-  const copy = smallFrame(frame.length);
+  if (keptUsed + frame.length > keptSlab.length) {
+    keptSlab = new Uint8Array(KEPT_SLAB_BYTES);
+    keptUsed = 0;
+  }
+  const copy = keptSlab.subarray(keptUsed, keptUsed + frame.length);
+  keptUsed += frame.length;
   copy.set(frame);
   return copy;
 }

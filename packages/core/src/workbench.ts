@@ -26,7 +26,7 @@ export class Workbench {
   #concurrency = 0;
   #lastTicket = 0;
 
-  /** The most requests that the application has been ready to run at a time. */
+  /** The most requests that the application has been ready to run at a time, since it took such words back. */
   get concurrency(): number {
     return this.#concurrency;
   }
@@ -50,6 +50,12 @@ export class Workbench {
   demand(count: number): void {
     this.#demand += count;
     this.#concurrency = Math.max(this.#concurrency, this.#demand + this.#running);
+  }
+
+  /** The application wants `count` fewer than it asked for, and is ready to run no more than `concurrency` at a time. */
+  withdraw(count: number, concurrency: number): void {
+    this.#demand -= Math.min(count, this.#demand);
+    this.#concurrency = Math.min(this.#concurrency, concurrency);
   }
 
   /** A request came. */
@@ -110,12 +116,26 @@ export class Workbench {
    */
   close(): WorkItem[] {
     this.#demand = 0;
-    const waiting: WorkItem[] = [];
-    for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
-      waiting.push(item);
+    return this.takeBack(() => true);
+  }
+
+  /**
+   * The application is not to have what waits for it.
+   *
+   * @param isMeant - whether what came over this session is meant
+   * @returns what waited for it and is meant, in order
+   */
+  takeBack(isMeant: (session: number) => boolean): WorkItem[] {
+    const taken: WorkItem[] = [];
+    if (this.#waiting.length === 0) return taken;
+    for (const link of this.#items.values()) {
+      const { item } = link;
+      if (item.state !== "waiting" || !isMeant(item.session)) continue;
+      link.unlink();
       this.#items.delete(item.ticket);
+      taken.push(item);
     }
-    return waiting;
+    return taken;
   }
 
   /**

@@ -4,8 +4,13 @@ import type { StatusEvent } from "./status.js";
 /** What the application tells a worker's machine. */
 export type WorkerCall =
   | { readonly type: "connect" | "disconnect"; readonly endpoint: string }
-  /** The application can take one more request. */
+  /** The application can take `count` more requests. */
   | { readonly type: "demand"; readonly count: number }
+  /**
+   * `count` of the requests that were asked for are wanted no more, and those that still ask take up to
+   * `concurrency` at a time.
+   */
+  | { readonly type: "withdraw"; readonly count: number; readonly concurrency: number }
   | { readonly type: "reply"; readonly ticket: number; readonly body: Frames }
   /** The application will not answer; `reason` if its handler threw. */
   | { readonly type: "drop"; readonly ticket: number; readonly reason?: string }

@@ -5,14 +5,20 @@ interface Setup {
   inbox: Inbox<string>;
   /** How many items were asked for in all. */
   demanded: () => number;
+  /** How many of them were withdrawn each time, and how many may still be asked for at a time. */
+  withdrawn: [number, number][];
 }
 
 function setup(): Setup {
   let demanded = 0;
-  const inbox = new Inbox<string>(() => {
-    demanded += 1;
+  const withdrawn: [number, number][] = [];
+  const inbox = new Inbox<string>({
+    demand(count) {
+      demanded += count;
+    },
+    withdraw: (...what) => withdrawn.push(what),
   });
-  return { inbox, demanded: () => demanded };
+  return { inbox, demanded: () => demanded, withdrawn };
 }
 
 /** Lets everything that has happened have its effect. */
@@ -35,7 +41,10 @@ describe("Inbox", () => {
   });
 
   it("takes what is handed over from within the demand", async () => {
-    const inbox: Inbox<string> = new Inbox(() => inbox.hand("at once"));
+    const inbox: Inbox<string> = new Inbox({
+      demand: () => inbox.hand("at once"),
+      withdraw: () => expect.unreachable(),
+    });
     expect(await inbox.iterator().next()).toEqual({ done: false, value: "at once" });
   });
 
@@ -63,7 +72,90 @@ describe("Inbox", () => {
   });
 });
 
+describe("an iteration that is broken off", () => {
+  const end = { done: true, value: undefined };
+
+  it("asks for no more, and what others ask for is left", async () => {
+    const { inbox, demanded, withdrawn } = setup();
+    const other = inbox.iterator().next();
+    const taken: string[] = [];
+    const broken = (async () => {
+      for await (const item of { [Symbol.asyncIterator]: () => inbox.iterator() }) {
+        taken.push(item);
+        if (taken.length === 2) break;
+      }
+    })();
+    for (const item of ["for the other", "first"]) inbox.hand(item);
+    await settled();
+    inbox.hand("second");
+    await broken;
+    expect([(await other).value, taken, demanded()]).toEqual(["for the other", ["first", "second"], 3]);
+    expect(withdrawn, "none was open, and one iteration is left").toEqual([[0, 1]]);
+  });
+
+  it("withdraws what it has asked for: that goes to nobody, and the next item to another", async () => {
+    const { inbox, withdrawn } = setup();
+    const [broken, other] = [inbox.iterator(), inbox.iterator()];
+    const open = [broken.next(), broken.next(), broken.next()];
+    const next = other.next();
+    inbox.hand("a");
+    expect(await broken.return()).toEqual(end);
+    inbox.hand("b");
+    expect(await Promise.all([...open, next])).toEqual([
+      { done: false, value: "a" },
+      end,
+      end,
+      { done: false, value: "b" },
+    ]);
+    expect(withdrawn).toEqual([[2, 1]]);
+  });
+
+  it("is over, also when it is broken off again, and does not stand in the way of `serve`", async () => {
+    const { inbox, demanded, withdrawn } = setup();
+    const iterator = inbox.iterator();
+    await iterator.return();
+    expect(withdrawn, "it had asked for nothing").toEqual([]);
+    expect(await iterator.next()).toEqual(end);
+    const another = inbox.iterator();
+    void another.next();
+    void inbox.serve(
+      "Owner",
+      () => {},
+      { concurrency: 3 },
+      async () => {},
+    );
+    await another.return();
+    await another.return();
+    expect([demanded(), withdrawn]).toEqual([4, [[1, 3]]]);
+  });
+
+  it("withdraws nothing once the inbox is closed", async () => {
+    const { inbox, withdrawn } = setup();
+    const iterator = inbox.iterator();
+    const open = iterator.next();
+    inbox.close();
+    expect([await iterator.return(), await open, withdrawn]).toEqual([end, end, []]);
+  });
+});
+
 describe("Inbox.serve", () => {
+  it("asks for as many as it may work on in one go", async () => {
+    const demands: number[] = [];
+    const inbox = new Inbox<string>({
+      demand: (count) => demands.push(count),
+      withdraw: () => expect.unreachable(),
+    });
+    const served = inbox.serve(
+      "Owner",
+      () => {},
+      { concurrency: 20_000 },
+      async () => {},
+    );
+    expect(demands).toEqual([20_000]);
+    inbox.close();
+    await served;
+  });
+
   it("works on as many items at a time as allowed, and asks for the next when one is done", async () => {
     const { inbox, demanded } = setup();
     const finish: (() => void)[] = [];

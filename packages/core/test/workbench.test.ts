@@ -8,6 +8,8 @@ const ticketOf = (bench: Workbench, session = 1): number =>
 
 type Command =
   | { kind: "demand" }
+  | { kind: "withdraw"; count: number; concurrency: number }
+  | { kind: "take-back"; session: number }
   | { kind: "close" }
   | { kind: "put"; session: number }
   | { kind: "revoke"; session: number }
@@ -23,6 +25,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("finish" as const), ticket: fc.nat(12) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("cancel" as const), ticket: fc.nat(12) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("revoke" as const), session }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("take-back" as const), session }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("withdraw" as const),
+      count: fc.nat(3),
+      concurrency: fc.nat(4),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("close" as const) }) },
 );
 
@@ -40,6 +51,15 @@ describe("Workbench", () => {
             bench.demand(1);
             demand += 1;
             concurrency = Math.max(concurrency, demand + running().length);
+          } else if (step.kind === "withdraw") {
+            bench.withdraw(step.count, step.concurrency);
+            demand = Math.max(0, demand - step.count);
+            concurrency = Math.min(concurrency, step.concurrency);
+          } else if (step.kind === "take-back") {
+            const theirs = waiting().filter((item) => item.session === step.session);
+            const taken = bench.takeBack((session) => session === step.session);
+            expect(taken.map(({ ticket }) => ticket)).toEqual(theirs.map(({ ticket }) => ticket));
+            held = held.filter((item) => !theirs.includes(item));
           } else if (step.kind === "put") {
             held.push({ ticket: ++tickets, session: step.session, state: "waiting" });
             expect(ticketOf(bench, step.session)).toBe(tickets);

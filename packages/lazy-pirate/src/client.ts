@@ -106,7 +106,8 @@ export class LazyPirateClient extends Role<LazyPirateClientEvent> {
   /**
    * Sends a request and waits for its reply.
    *
-   * Bytes are not copied: leave them unchanged until the promise settles.
+   * Bytes are not copied: once given they must not be changed any more, not even when the promise has settled.
+   * After a retry, a timeout or an abort they may still be on their way.
    *
    * @returns the frames of the reply
    * @throws (by rejecting) RequestTimeoutError, ConnectionLostError, NotConnectedError,

@@ -49,7 +49,10 @@ export class LazyPirateServer
   readonly #machine: LazyPirateServerMachine;
   readonly #transport = new ZmqTransport(OWNER);
   readonly #wired: WiredServer;
-  readonly #inbox: Inbox<LazyPirateRequest> = new Inbox(() => this.#wired.feed({ type: "demand", count: 1 }));
+  readonly #inbox: Inbox<LazyPirateRequest> = new Inbox({
+    demand: (count) => this.#wired.feed({ type: "demand", count }),
+    withdraw: (count) => this.#wired.feed({ type: "demand", count: -count }),
+  });
   readonly #abort = new AbortController();
   #closing: Promise<void> | undefined;
   #idle: (() => void) | undefined;

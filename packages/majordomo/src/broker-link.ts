@@ -24,7 +24,7 @@ export interface LinkTimes {
   readonly heartbeatMs: number;
   readonly liveness: number;
   readonly connectTimeoutMs: number;
-  /** How long requests wait for a broker to introduce itself. */
+  /** How long requests wait for a broker to introduce itself at most; impatient ones wait half of an attempt. */
   readonly introductionMs: number;
 }
 
@@ -45,6 +45,7 @@ export class BrokerLink {
   readonly #times: LinkTimes;
   #state: Acquaintance = acquaintance.initial;
   #askedAt = 0;
+  #introductionEnds = Number.POSITIVE_INFINITY;
   #watchedFrom = 0;
   #patienceMs = 0;
 
@@ -84,9 +85,21 @@ export class BrokerLink {
     return transition.action;
   }
 
-  /** The broker is being asked: whether it is ours, or whether it is still there. */
+  /** The broker is being asked whether it is still there. */
   asked(now: number): void {
     this.#askedAt = now;
+  }
+
+  /** The broker is being asked whether it is ours, while requests wait whose attempts last this long at least. */
+  introductionAsked(timeoutMs: number, now: number): void {
+    this.asked(now);
+    this.#introductionEnds = now + this.#times.introductionMs;
+    this.awaited(timeoutMs, now);
+  }
+
+  /** A request waits for it whose attempt lasts this long. Half of that is left for what was asked meanwhile. */
+  awaited(timeoutMs: number, now: number): void {
+    this.#introductionEnds = Math.min(this.#introductionEnds, now + timeoutMs / 2);
   }
 
   /** An attempt goes over it, before that is counted. From the first on, silence means something. */
@@ -133,10 +146,6 @@ export class BrokerLink {
     const openBy =
       oldest === undefined ? Number.POSITIVE_INFINITY : oldest.openedAt + this.#times.connectTimeoutMs;
     return this.widenAt === Number.NEGATIVE_INFINITY ? openBy : Math.min(openBy, this.widenAt);
-  }
-
-  get #introductionEnds(): number {
-    return this.#askedAt + this.#times.introductionMs;
   }
 
   get #isWatched(): boolean {

@@ -7,6 +7,7 @@ import {
   wasSilent,
 } from "@seaworthy/core";
 import { BrokerLink, type Lane, type LinkTimes } from "./broker-link.js";
+import { BrokerMemory } from "./broker-memory.js";
 import type { ResolvedClientOptions } from "./client-options.js";
 
 const TOO_LONG = "it took too long";
@@ -25,6 +26,8 @@ interface LinkActions {
   lost(link: BrokerLink, reason: string | undefined): void;
   /** It is known, or to be presumed, whether the broker is ours: it takes requests now. */
   recognised(link: BrokerLink): void;
+  /** The shortest attempt of the requests that wait, in ms, or infinity. */
+  shortestTimeoutMs(): number;
   abandoned(link: BrokerLink): void;
   replaced(from: string, to: string, reason: ReplaceReason | "closing"): void;
 }
@@ -40,12 +43,12 @@ export class BrokerLinks {
   readonly #connections: Connections<"closing">;
   readonly #links = new Map<Connection, BrokerLink>();
   readonly #lanes = new Map<number, Lane>();
+  readonly #memory = new BrokerMemory();
   #opened = 0;
 
   constructor(options: ResolvedClientOptions, random: Random, actions: LinkActions) {
     this.#options = options;
     const { heartbeatMs, liveness, connectTimeoutMs, timeoutMs } = options;
-    // Half of an attempt is left for what was asked meanwhile.
     const introductionMs = Math.min(timeoutMs / 2, heartbeatMs);
     this.#times = { heartbeatMs, liveness, connectTimeoutMs, introductionMs };
     this.#actions = actions;
@@ -86,6 +89,7 @@ export class BrokerLinks {
 
   disconnect(endpoint: string, now: number): void {
     this.#connections.remove(endpoint, now);
+    this.#memory.forget(endpoint);
   }
 
   /** Discards everything. */
@@ -102,7 +106,7 @@ export class BrokerLinks {
     if (lane !== link.main) return this.#widened(lane, now);
     this.#connections.up(link.connection, now);
     this.#actions.opened(link);
-    if (link.learn("up") === "ask") this.#ask(link, now);
+    if (link.learn("up") === "ask") this.#introduce(link, now);
   }
 
   down(lane: Lane, reason: string | undefined, now: number): void {
@@ -140,6 +144,11 @@ export class BrokerLinks {
     const { attemptStartedAt, lane } = attempt;
     if (current !== undefined && wasSilent(current, { attemptStartedAt, connection: lane?.link.connection }))
       this.#connections.replace(current, "silent", now);
+  }
+
+  /** A request begins to wait for a lane; its attempt lasts this long. */
+  awaited(timeoutMs: number, now: number): void {
+    this.current?.awaited(timeoutMs, now);
   }
 
   /** A lane for the next request, if one is free. */
@@ -202,6 +211,13 @@ export class BrokerLinks {
     for (const lane of link.overdueLanes(now)) this.down(lane, TOO_LONG, now);
   }
 
+  /** Asks also whoever is known to be mute: one of ours may have taken its place. */
+  #introduce(link: BrokerLink, now: number): void {
+    link.introductionAsked(this.#actions.shortestTimeoutMs(), now);
+    this.#actions.introduce(link.main);
+    if (this.#memory.isMute(link.connection.endpoint)) this.#learn(link, "no-answer");
+  }
+
   #ask(link: BrokerLink, now: number): void {
     link.asked(now);
     this.#actions.introduce(link.main);
@@ -210,6 +226,8 @@ export class BrokerLinks {
   #learn(link: BrokerLink, event: "introduced" | "disowned" | "no-answer"): void {
     const wasForeign = link.isForeign;
     if (link.learn(event) !== "recognise") return;
+    const { endpoint } = link.connection;
+    if (this.#connections.endpoints.includes(endpoint)) this.#memory.note(endpoint, event);
     if (link.isForeign) link.idle.push(link.main);
     // It was slow to answer: what went over the other lanes may still be replied to.
     else if (wasForeign) this.#narrow(link);

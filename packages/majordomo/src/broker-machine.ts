@@ -19,7 +19,7 @@ import type {
 } from "./broker-messages.js";
 import type { ResolvedBrokerOptions } from "./broker-options.js";
 import type { ClientRequest, PartKind } from "./broker-wire.js";
-import { CollectedParts } from "./collected-parts.js";
+import { Listings } from "./listings.js";
 import { answerMmi, isReserved } from "./mmi.js";
 import { RequestBooks } from "./request-books.js";
 import { answerHeader, type HeaderKind, type RefusalKind, routeHeader } from "./request-header.js";
@@ -63,6 +63,7 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     undeliverable: 0,
     malformed: 0,
   };
+  readonly #listings: Listings;
   #isClosing = false;
   #isIdle = false;
   #now = 0;
@@ -81,6 +82,11 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
       freed: (service) => this.#serve(service),
       crowdedOut: (request) => this.#end(request, "limit", "maxWaiting"),
       unknownReply: () => this.#dropReply("unknown"),
+    });
+    this.#listings = new Listings({
+      services: () => this.services().filter(({ workers }) => workers > 0),
+      workers: (key) => this.#workforce.infos(this.#now, key),
+      isOffered: (key) => this.#services.find(key)?.isOffered ?? false,
     });
   }
 
@@ -191,6 +197,13 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     ) {
       this.#end(old, old.service.isServed ? "too-old" : "no-worker");
     }
+    for (
+      let gone = this.#requests.takeForsaken(now);
+      gone !== undefined;
+      gone = this.#requests.takeForsaken(now)
+    ) {
+      this.#abandon(gone, "client-gone");
+    }
     this.#tellWhenIdle();
   }
 
@@ -209,11 +222,12 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
       return this.#requests.join(original, input, this.#now);
     }
     if (this.#isClosing) return this.#refuse(input, "closing", NO_TEXT);
-    const limit = this.#requests.limitFor(input);
+    const known = this.#services.find(frameKey(input.service));
+    const isFree = known !== undefined && known.waiting === 0 && known.nextWorker(this.#now) !== undefined;
+    const limit = this.#requests.limitFor(input, !isFree);
     if (limit !== undefined) return this.#refuse(input, "limit", limit);
-    const service = this.#services.require(input.service);
-    const request = this.#requests.enter(input, service, this.#now);
-    if (service.waiting === 0 && this.#workforce.give(request, this.#now)) this.#counters.delivered += 1;
+    const request = this.#requests.enter(input, known ?? this.#services.require(input.service), this.#now);
+    if (isFree && this.#workforce.give(request, this.#now)) this.#counters.delivered += 1;
     else this.#wait(request);
   }
 
@@ -227,11 +241,11 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
   /** Answers for the broker's own services (8/MMI). */
   #manage({ service, body, version, route }: ClientRequest): void {
     this.#counters.mmi += 1;
+    this.#listings.at(this.#now);
     const reply = answerMmi(service, body, {
       heartbeatMs: this.#options.heartbeatMs,
       hasWorkers: (key) => this.#services.find(key)?.isServed ?? false,
-      services: () => this.services(),
-      workers: () => this.workers(this.#now),
+      listings: this.#listings,
     });
     const back = withHeader(route, "message", 0, 0);
     this.#outputs.push({ type: "answer", version, route: back, service, body: reply, isFinal: true });
@@ -256,12 +270,17 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
   #replied(holding: Holding, kind: PartKind, body: Uint8Array[]): void {
     const { request } = holding;
     if (kind === "partial") return this.#partial(holding, body);
-    // That is how a worker of ours says that it has put aside what was cancelled.
-    if (request.isOver && kind === "dropped") return;
+    // That is how a worker of ours says that it has put aside what was cancelled, or that others have meanwhile.
+    if (kind === "dropped" && request.isOver) return;
+    if (kind === "returned" && request.holding !== holding) return;
     if (!this.#counts(holding, kind)) return this.#dropReply("late");
-    if (kind === "final") this.#answer(holding, body);
-    else if (kind === "dropped") this.#end(request, "dropped");
-    else this.#end(request, "handler-failed", frameText(body[0] as Uint8Array));
+    if (kind === "final") return this.#answer(holding, body);
+    if (kind === "dropped") return this.#end(request, "dropped");
+    if (kind === "handler-failed")
+      return this.#end(request, "handler-failed", shortText(body[0] as Uint8Array));
+    this.#workforce.uncount(holding);
+    this.#orphaned(holding);
+    this.#serve(request.service);
   }
 
   /**
@@ -279,13 +298,13 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     const { request } = holding;
     holding.parts += 1;
     if (request.isOver || request.holding !== holding) return this.#dropReply("late");
-    if (this.#isTooLarge(request, body)) {
-      this.#workforce.cancel(holding, this.#now);
-      return this.#tooLarge(request);
-    }
-    if (request.version === "0.2") return this.#pass(holding, body, holding.parts - 1, false);
-    request.collected ??= new CollectedParts();
-    request.collected.add(body);
+    const isTooLarge = this.#isTooLarge(request, body);
+    if (!isTooLarge && request.version === "0.2") return this.#pass(holding, body, holding.parts - 1, false);
+    if (!isTooLarge && this.#requests.collect(request, body)) return;
+    this.#workforce.cancel(holding, this.#now);
+    if (isTooLarge) return this.#tooLarge(request);
+    this.#dropReply("no-room");
+    this.#end(request, "limit", "maxHeldBytes");
   }
 
   #answer(holding: Holding, body: Uint8Array[]): void {
@@ -306,10 +325,11 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     this.#end(request, "limit", "maxBodyBytes");
   }
 
-  #pass({ request, delivery }: Holding, body: Frames, part: number, isFinal: boolean): void {
+  #pass({ request, delivery, worker, number }: Holding, body: Frames, part: number, isFinal: boolean): void {
     const { version, service } = request;
     const route = withHeader(request.route, "message", part, delivery);
-    this.#outputs.push({ type: "answer", version, route, service: service.frame, body, isFinal });
+    const output = { type: "answer", version, route, service: service.frame, body, isFinal } as const;
+    this.#outputs.push(isFinal ? output : { ...output, partOf: { worker: worker.key, number } });
   }
 
   /** Its worker is lost: it is the next that is served, if it may be given to yet another. */
@@ -317,8 +337,9 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     const { request, parts } = holding;
     request.holding = undefined;
     request.service.running -= 1;
-    request.collected = undefined;
+    this.#requests.forgetParts(request);
     const { deliveries, service } = request;
+    if (request.isForsaken) return this.#end(request, "client-gone");
     if (this.#isClosing) return this.#end(request, "closing");
     const text = `${deliveries} ${deliveries === 1 ? "worker was" : "workers were"} lost with it`;
     if (deliveries >= this.#options.maxDeliveries) return this.#end(request, "given-up", text);
@@ -343,18 +364,28 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
   }
 
   #departed({ peer, isAnonymous }: MajordomoBrokerInput & { type: "departed" }): void {
-    if (this.#workforce.lost(peer, "departed", undefined, this.#now)) return;
+    this.#workforce.lost(peer, "departed", undefined, this.#now);
     // One with a routing id of its own may come back for its replies.
     if (!isAnonymous) return;
-    for (const request of this.#requests.ofClient(peer)) this.#abandon(request, "client-gone");
+    for (const request of this.#requests.ofClient(peer)) {
+      // Our client asks again over another connection, and its retry is to find what a worker has begun.
+      const mayReturn = request.key !== undefined && request.holding !== undefined;
+      if (mayReturn) this.#requests.clientLost(request, this.#now);
+      else this.#abandon(request, "client-gone");
+    }
   }
 
   #undeliverable(input: MajordomoBrokerInput & { type: "undeliverable" }): void {
-    const { peer, reason, number, isForWorker } = input;
+    const { peer, reason, number, isForWorker, partOf } = input;
     // If the worker is not known, it is gone already, and what it had was given to others.
     if (this.#workforce.lost(peer, reason, number, this.#now) || isForWorker) return;
     this.#counters.undeliverable += 1;
     this.#report({ type: "reply-undeliverable", at: this.#now, reason });
+    const torn = partOf && this.#workforce.holding(partOf.worker, partOf.number);
+    if (torn !== undefined && torn.request.holding === torn) {
+      this.#workforce.cancel(torn, this.#now);
+      this.#end(torn.request, "limit", "sendHighWaterMark");
+    }
   }
 
   /** Nobody waits for its reply any more. */
@@ -414,7 +445,7 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     this.#tidy(service);
   }
 
-  #dropReply(reason: "late" | "unknown" | "body-too-large"): void {
+  #dropReply(reason: (MajordomoBrokerEvent & { type: "reply-dropped" })["reason"]): void {
     this.#counters.repliesDropped += 1;
     this.#report({ type: "reply-dropped", at: this.#now, reason });
   }
@@ -423,6 +454,11 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     this.#outputs.push({ type: "status", event });
   }
 }
+
+/** Longest message of a handler that threw, in bytes: it informs, it is no log. */
+const MAX_TEXT_BYTES = 4096;
+
+const shortText = (frame: Uint8Array): string => frameText(frame.subarray(0, MAX_TEXT_BYTES));
 
 /** The way back with our client's header changed; that of others as it is. */
 function withHeader(route: Frames, kind: HeaderKind, part: number, delivery: number): Frames {

@@ -3,6 +3,13 @@ import type { ClientCancel, ClientRequest, WorkerSaid } from "./broker-wire.js";
 import type { Notice } from "./notice.js";
 import type { MdpVersion } from "./wire.js";
 
+/** The delivery that a PARTIAL is of. */
+export interface PartOf {
+  /** Key of the worker. */
+  readonly worker: string;
+  readonly number: number;
+}
+
 /** What happens to a broker. */
 export type MajordomoBrokerInput =
   | ClientRequest
@@ -17,6 +24,8 @@ export type MajordomoBrokerInput =
       readonly peer: string;
       readonly reason: RefusalReason | "queue-full";
       readonly number?: number | undefined;
+      /** It was a part of this reply: the client would take the rest for the whole. */
+      readonly partOf?: PartOf | undefined;
       readonly isForWorker: boolean;
     }
   /** Take no more requests. */
@@ -41,6 +50,7 @@ export type MajordomoBrokerOutput =
       readonly service: Uint8Array;
       readonly body: Frames;
       readonly isFinal: boolean;
+      readonly partOf?: PartOf;
     }
   | {
       readonly type: "heartbeat";
@@ -121,8 +131,11 @@ export type MajordomoBrokerEvent =
     })
   | (StatusEvent & {
       readonly type: "reply-dropped";
-      /** `late`: another reply came first, or nobody waits; `unknown`: its sender had no such request. */
-      readonly reason: "late" | "unknown" | "body-too-large";
+      /**
+       * `late`: another reply came first, or nobody waits; `unknown`: its sender had no such request; `no-room`: with
+       * the parts that are kept for the end of it, it does not fit in `maxHeldBytes`.
+       */
+      readonly reason: "late" | "unknown" | "body-too-large" | "no-room";
     })
   | (StatusEvent & {
       readonly type: "reply-undeliverable";

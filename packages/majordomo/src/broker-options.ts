@@ -20,16 +20,19 @@ export interface MajordomoBrokerOptions {
    * Ours do say. Default: 2500, as the guide's programs do, or `heartbeatMs` if that is more.
    */
   peerHeartbeatMs?: number | undefined;
-  /** How many of its intervals a worker may be silent until it counts as dead. Default 3 (7/MDP: 3 to 5). */
+  /** How many of its intervals a worker may be silent until it counts as dead. At least 2; default 3 (7/MDP: 3 to 5). */
   liveness?: number | undefined;
   /** How many workers a request is given to at most, one after the other. Default 3. */
   maxDeliveries?: number | undefined;
   /**
    * How long a request may wait for a worker, in ms; clients of ours may ask for less. Then it is dropped, and our
-   * clients are told why. Begins anew when a worker was lost. Default 10,000.
+   * clients are told why. Begins anew when a worker was lost. Default 60,000.
    */
   requestTtlMs?: number | undefined;
-  /** Requests that may wait for one service; if more come, the client with most of them gives way. Default 10,000. */
+  /**
+   * Requests that may wait for one service; if more come, the client with most of them gives way. The
+   * guide's asynchronous client sends 100,000 before it reads. Default 200,000.
+   */
   maxWaiting?: number | undefined;
   /** Size of all requests that wait for one service, in bytes, envelopes included. Default 256 MiB. */
   maxWaitingBytes?: number | undefined;
@@ -37,7 +40,10 @@ export interface MajordomoBrokerOptions {
   maxUnoffered?: number | undefined;
   /** Size of those, in bytes, envelopes included. Default 16 MiB. */
   maxUnofferedBytes?: number | undefined;
-  /** Size of all requests at hand, waiting or at workers, in bytes. Default 1 GiB. */
+  /**
+   * Size of all requests at hand, waiting or at workers, and of the parts of replies that are kept for clients of
+   * 0.1, in bytes. Default 1 GiB.
+   */
   maxHeldBytes?: number | undefined;
   /** Largest body of a request or reply, in bytes over all its frames. Default 16 MiB. */
   maxBodyBytes?: number | undefined;
@@ -83,10 +89,11 @@ const QUEUED_PER_WORKER = 4;
 const schema = {
   heartbeatMs: milliseconds(1000, { min: 1 }),
   peerHeartbeatMs: milliseconds(GUIDE_HEARTBEAT_MS, { min: 1 }),
-  liveness: integer(3),
+  // With one interval every delay is a death.
+  liveness: integer(3, { min: 2 }),
   maxDeliveries: integer(3),
-  requestTtlMs: milliseconds(10_000, { min: 1 }),
-  maxWaiting: integer(10_000),
+  requestTtlMs: milliseconds(60_000, { min: 1 }),
+  maxWaiting: integer(200_000),
   maxWaitingBytes: integer(256 * MIB),
   maxUnoffered: integer(1000),
   maxUnofferedBytes: integer(16 * MIB),

@@ -65,12 +65,17 @@ export class BrokerSessions {
     this.#all.add(session);
   }
 
-  /** A broker to work for no more. */
-  leave(endpoint: string): void {
+  /**
+   * A broker to work for no more.
+   *
+   * @returns the session that is left, or `undefined`
+   */
+  leave(endpoint: string): BrokerSession | undefined {
     const session = this.#byEndpoint.get(endpoint);
-    if (session === undefined) return;
+    if (session === undefined) return undefined;
     this.#byEndpoint.delete(endpoint);
     this.step(session, "leave");
+    return session;
   }
 
   /** Something happens to all sessions. */

@@ -21,6 +21,7 @@ import {
   headerVersion,
   MARK_DROPPED,
   MARK_HANDLER_FAILED,
+  MARK_RETURNED,
   MAX_SERVICE_BYTES,
   type MdpVersion,
   WORKER_01,
@@ -57,7 +58,7 @@ export interface ClientCancel {
 }
 
 /** How far a worker is with a request. */
-export type PartKind = "partial" | "final" | "handler-failed" | "dropped";
+export type PartKind = "partial" | "final" | "handler-failed" | "dropped" | "returned";
 
 /** What a worker says. */
 export type WorkerCommand =
@@ -79,6 +80,16 @@ export interface WorkerSaid {
   readonly version: MdpVersion;
   readonly command: WorkerCommand;
 }
+
+/** What our workers say of a request besides a reply. */
+const OUTCOMES = new Map<number, PartKind>([
+  [MARK_HANDLER_FAILED, "handler-failed"],
+  [MARK_DROPPED, "dropped"],
+  [MARK_RETURNED, "returned"],
+]);
+
+/** Longest frame of an envelope, in bytes: as long as a routing id can be. Each is kept as long as its request. */
+const MAX_ENVELOPE_FRAME_BYTES = 255;
 
 const DISCONNECT: WorkerCommand = { type: "disconnect" };
 const PLAIN_HEARTBEAT: WorkerCommand = { type: "heartbeat", notice: undefined };
@@ -142,6 +153,9 @@ function decodeClient(
   const fault = serviceFault(service);
   if (fault !== undefined) return malformed(fault);
   const route = frames.slice(0, at);
+  for (const frame of route) {
+    if (frame.length > MAX_ENVELOPE_FRAME_BYTES) return malformed("too long a frame in an envelope");
+  }
   const header = routeHeader(route);
   if (header !== undefined) {
     const kind = headerKind(header);
@@ -215,9 +229,10 @@ function decodePart(
     return { type: "part", kind, number: addresses.decode(address), body };
   }
   const mark = address[ADDRESS_BYTES];
-  if (mark !== MARK_HANDLER_FAILED && mark !== MARK_DROPPED) return malformed("unknown outcome of a request");
+  const outcome = mark === undefined ? undefined : OUTCOMES.get(mark);
+  if (outcome === undefined) return malformed("unknown outcome of a request");
   const number = addresses.decode(address.subarray(0, ADDRESS_BYTES));
-  return { type: "part", kind: mark === MARK_DROPPED ? "dropped" : "handler-failed", number, body };
+  return { type: "part", kind: outcome, number, body };
 }
 
 function toWorker(version: MdpVersion, byte01: number, byte02: number, rest: Frames): Frames {

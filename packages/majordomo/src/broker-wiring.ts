@@ -12,7 +12,12 @@ import {
   type TransportSocket,
 } from "@seaworthy/core";
 import type { MajordomoBrokerMachine } from "./broker-machine.js";
-import type { MajordomoBrokerEvent, MajordomoBrokerInput, MajordomoBrokerOutput } from "./broker-messages.js";
+import type {
+  MajordomoBrokerEvent,
+  MajordomoBrokerInput,
+  MajordomoBrokerOutput,
+  PartOf,
+} from "./broker-messages.js";
 import {
   decodeAtBroker,
   deliveredNumber,
@@ -59,10 +64,14 @@ export function wireBroker(
     },
   );
 
+  /** Which replies the PARTIALs on their way are of. */
+  const parts = new WeakMap<Frames, PartOf>();
+
   function refused(frames: Frames, reason: RefusalReason | "queue-full"): void {
     const peer = frameKey(frames[0] as Uint8Array);
     const number = deliveredNumber(frames, addresses);
-    host.feed({ type: "undeliverable", peer, reason, number, isForWorker: isForWorker(frames) });
+    const partOf = parts.get(frames);
+    host.feed({ type: "undeliverable", peer, reason, number, partOf, isForWorker: isForWorker(frames) });
   }
 
   function send(frames: Frames): void {
@@ -76,8 +85,10 @@ export function wireBroker(
         return send([worker, ...encodeToWorker(version, addresses.encode(number), body)]);
       }
       case "answer": {
-        const { version, route, service, body, isFinal } = output;
-        return send(encodeToClient(version, route, service, body, isFinal));
+        const { version, route, service, body, isFinal, partOf } = output;
+        const frames = encodeToClient(version, route, service, body, isFinal);
+        if (partOf !== undefined) parts.set(frames, partOf);
+        return send(frames);
       }
       case "heartbeat":
         return send([output.worker, ...encodeBrokerHeartbeat(output.version, output.notice)]);

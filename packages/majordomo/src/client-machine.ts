@@ -88,6 +88,7 @@ export class MajordomoClientMachine implements Machine<MajordomoClientInput, Maj
         tell({ type: isUp ? "connection-lost" : "connection-failed", endpoint, ...because });
       },
       recognised: (link) => this.#recognised(link),
+      shortestTimeoutMs: () => this.#requests.shortestTimeoutMs,
       abandoned: ({ connection: { endpoint } }) => tell({ type: "connection-abandoned", endpoint }),
       replaced: (from, to, reason) => {
         this.stats.replaced += 1;
@@ -190,6 +191,7 @@ export class MajordomoClientMachine implements Machine<MajordomoClientInput, Maj
     pending.attemptStartedAt = this.#now;
     noteEndpoint(pending.endpoints, this.#links.current?.connection);
     this.#requests.wait(pending);
+    this.#links.awaited(pending.timeoutMs, this.#now);
   }
 
   /** Gives what waits to connections with room. */

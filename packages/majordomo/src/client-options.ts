@@ -43,7 +43,8 @@ export interface MajordomoClientOptions {
   connectTimeoutMs?: number | undefined;
   /**
    * A broker of Seaworthy that owes replies and says nothing for so long is asked whether it is there, in ms.
-   * For a broker's first answer, whether it is one, the client waits so long at most. Default 1000.
+   * For a broker's first answer, whether it is one, the client waits so long at most, and half of an attempt's
+   * time. Default 1000.
    */
   heartbeatMs?: number | undefined;
   /** How many such intervals it may be silent until its connection counts as lost, from 2. Default 3. */
@@ -57,7 +58,7 @@ export interface MajordomoClientOptions {
    * has no way to tell which reply belongs to which request. Default 16.
    */
   maxSockets?: number | undefined;
-  /** Parts of one stream that may wait to be read; one more ends it with `ERR_LIMIT_REACHED`. Default 1000. */
+  /** Parts of one stream that may wait to be read; one more ends it with `ERR_LIMIT_REACHED`. Default 10,000. */
   maxStreamParts?: number | undefined;
   /** Bytes of one stream that may wait to be read. Default 64 MiB. */
   maxStreamBytes?: number | undefined;
@@ -83,7 +84,7 @@ const schema = {
   liveness: integer(3, { min: 2 }),
   protocol: choice("auto", ["auto", "0.1", "0.2"]) as OptionRule<"auto" | MdpVersion>,
   maxSockets: integer(16),
-  maxStreamParts: integer(1000),
+  maxStreamParts: integer(10_000),
   maxStreamBytes: integer(64 * 1024 * 1024),
   maxConnections: integer(4, { min: 2 }),
   lingerMs: milliseconds(1000),

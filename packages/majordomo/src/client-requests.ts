@@ -32,6 +32,14 @@ export class ClientRequests {
     return this.#waiting.length;
   }
 
+  /** The shortest attempt of those that wait for a connection, in ms, or infinity. */
+  get shortestTimeoutMs(): number {
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const { state, timeoutMs } of this.#byCall.values())
+      if (state === "waiting") shortest = Math.min(shortest, timeoutMs);
+    return shortest;
+  }
+
   /** Takes a request up; its first attempt ends when its time is over. */
   add(input: MajordomoClientInput & { type: "request" }, now: number): Pending {
     this.#last = this.#source.next();

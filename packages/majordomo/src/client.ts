@@ -33,7 +33,7 @@ import {
   StreamInterruptedError,
   WorkersFailedError,
 } from "./errors.js";
-import { StreamParts } from "./stream-parts.js";
+import { StreamReader } from "./stream-reader.js";
 import { MMI_SERVICE } from "./wire.js";
 
 /** What one request may set for itself. */
@@ -120,7 +120,8 @@ export class MajordomoClient extends Role<MajordomoClientEvent> {
   /**
    * Sends a request to a service and waits for its reply. A reply that comes in parts is returned as a whole.
    *
-   * Bytes are not copied: leave them unchanged until the promise settles.
+   * Bytes are not copied: once given they must not be changed any more, not even when the promise has settled.
+   * After a retry, a timeout or an abort they may still be on their way.
    *
    * @param service - its name, 1 to 255 bytes
    * @returns the frames of the reply
@@ -134,38 +135,39 @@ export class MajordomoClient extends Role<MajordomoClientEvent> {
 
   /**
    * Sends a request to a service and reads its reply in parts as they come, the last one included. It is sent
-   * when the first part is asked for, and tried again only until that has come. Ending the loop early, or the
-   * signal, tells a broker of Seaworthy that the request is given up.
+   * when the first part is asked for, and tried again only until that has come. Ending the loop early, or
+   * `return()`, or the signal, tells a broker of Seaworthy that the request is given up; a `next()` that waits
+   * when `return()` is called ends as after the last part.
    *
-   * Over MDP 0.1 a reply has one part.
+   * There is no flow control: whoever reads more slowly than the worker sends comes to `maxStreamParts` or
+   * `maxStreamBytes`, and gets `ERR_LIMIT_REACHED` after the parts that came before. Over MDP 0.1 a reply has
+   * one part.
+   *
+   * Bytes are not copied: once given they must not be changed any more, as with {@link request}.
    *
    * @param service - its name, 1 to 255 bytes
    * @returns an iterable of parts, each a list of frames
    * @throws (from the iteration) a {@link MajordomoRequestError}, StreamInterruptedError among them; TypeError
    * or RangeError for wrong arguments
    */
-  async *stream(
+  stream(
     service: string,
     body: Body,
     options: MajordomoRequestOptions = {},
   ): AsyncGenerator<NonEmptyFrames, void, undefined> {
-    const parts = new StreamParts<NonEmptyFrames>();
-    const call = this.#begin("stream", service, body, options, {
-      part: (part) => parts.push(part),
-      answered(part) {
-        parts.push(part);
-        parts.end();
-      },
-      failed: (error) => (error instanceof AbortedError ? parts.abort(error) : parts.end(error)),
+    return new StreamReader<NonEmptyFrames>({
+      begin: (parts) =>
+        this.#begin("stream", service, body, options, {
+          part: (part) => parts.push(part),
+          answered(part) {
+            parts.push(part);
+            parts.end();
+          },
+          failed: (error) => (error instanceof AbortedError ? parts.abort(error) : parts.end(error)),
+        }),
+      read: (call, part) => this.#wired.feed({ type: "read", call, bytes: memoryOf(part) }),
+      cancel: (call) => this.#wired.feed({ type: "abort", call }),
     });
-    try {
-      for (let part = await parts.next(); part !== undefined; part = await parts.next()) {
-        this.#wired.feed({ type: "read", call, bytes: memoryOf(part) });
-        yield part;
-      }
-    } finally {
-      if (!parts.isOver) this.#wired.feed({ type: "abort", call });
-    }
   }
 
   /**

@@ -15,6 +15,11 @@ export class CollectedParts {
     return this.#bytes;
   }
 
+  /** What the parts cost, in bytes. */
+  get size(): number {
+    return this.sizeWith([]);
+  }
+
   /** What the parts and `more` cost together, in bytes. */
   sizeWith(more: Frames): number {
     const count = this.#frames.length + more.length;

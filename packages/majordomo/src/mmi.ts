@@ -1,14 +1,21 @@
 import { type Frames, frameKey, frameText, textFrame } from "@seaworthy/core";
-import type { ServiceInfo, WorkerInfo } from "./broker-messages.js";
+import type { Listings } from "./listings.js";
 import { encodeNotice } from "./notice.js";
-import { MMI_PREFIX, MMI_SEAWORTHY, MMI_SERVICE, MMI_SERVICES, MMI_WORKERS } from "./wire.js";
+import {
+  MAX_SERVICE_BYTES,
+  MMI_PREFIX,
+  MMI_SEAWORTHY,
+  MMI_SERVICE,
+  MMI_SERVICES,
+  MMI_WORKERS,
+} from "./wire.js";
 
 /** What the broker's own services tell of. */
 export interface MmiSource {
   readonly heartbeatMs: number;
   hasWorkers(service: string): boolean;
-  services(): readonly ServiceInfo[];
-  workers(): readonly WorkerInfo[];
+  /** What `mmi.services` and `mmi.workers` list, as texts that may be a little old. */
+  readonly listings: Listings;
 }
 
 const FOUND = textFrame("200");
@@ -29,16 +36,13 @@ export function answerMmi(service: Uint8Array, body: Frames, source: MmiSource):
   const name = body.at(-1) as Uint8Array;
   switch (frameText(service)) {
     case MMI_SERVICE:
-      return [source.hasWorkers(frameKey(name)) ? FOUND : NOT_FOUND];
+      return [name.length <= MAX_SERVICE_BYTES && source.hasWorkers(frameKey(name)) ? FOUND : NOT_FOUND];
     case MMI_SEAWORTHY:
       return [FOUND, encodeNotice({ heartbeatMs: source.heartbeatMs, credit: 0 })];
     case MMI_SERVICES:
-      return [FOUND, textFrame(JSON.stringify(source.services()))];
-    case MMI_WORKERS: {
-      const wanted = frameText(name);
-      const workers = source.workers().filter(({ service }) => wanted === "" || service === wanted);
-      return [FOUND, textFrame(JSON.stringify(workers))];
-    }
+      return [FOUND, source.listings.services()];
+    case MMI_WORKERS:
+      return [FOUND, source.listings.workers(name)];
     default:
       return [NOT_IMPLEMENTED];
   }

@@ -30,6 +30,14 @@ export interface ServiceRequest extends FairQueueItem {
   holding: Holding | undefined;
   /** Its time to wait, while it does. */
   timer: DeadlineEntry<ServiceRequest> | undefined;
+  /** It waits for a worker. */
+  isWaiting: boolean;
+  /** The connection of its client is lost, and no retry has come. */
+  isForsaken: boolean;
+  /** When its client, whose connection is lost, is believed to be gone. */
+  farewell: DeadlineEntry<ServiceRequest> | undefined;
+  /** How often a delivery did not count, since the worker had not begun it. */
+  returns: number;
   /** What came of its reply, if the client is to get that together with the end. */
   collected: CollectedParts | undefined;
   /** Answered, or not to be answered any more. */

@@ -121,7 +121,7 @@ export const sessionLife: TransitionTable<SessionState, SessionEvent, SessionAct
         "connection-lost": abandon,
         silent: abandon,
         dismissed: abandon,
-        request: ignore("it crossed our leave, and the broker gives it to another"),
+        request: ignore("it crossed our leave, and goes back to the broker"),
         done: leave,
         stuck: leave,
         leave: leavesAlready,

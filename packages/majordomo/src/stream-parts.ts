@@ -1,25 +1,44 @@
 import { Fifo } from "@seaworthy/core";
 
-/** Parts of a stream on their way from the role to whoever reads them, one at a time. */
+interface Reader<T> {
+  resolve(result: IteratorResult<T, void>): void;
+  reject(error: Error): void;
+}
+
+/** Parts of a stream on their way from the role to whoever reads them. */
 export class StreamParts<T> {
+  readonly #onRead: (part: T) => void;
   readonly #unread = new Fifo<T>();
-  #end: { readonly error: Error | undefined } | undefined;
-  #wake: (() => void) | undefined;
+  /** Who waits for a part; then none is unread. */
+  readonly #readers = new Fifo<Reader<T>>();
+  #isOver = false;
+  /** What the stream ended with, until somebody has been told. */
+  #error: Error | undefined;
+
+  /** @param onRead - told of each part that is handed over */
+  constructor(onRead: (part: T) => void) {
+    this.#onRead = onRead;
+  }
 
   /** No more parts come. */
   get isOver(): boolean {
-    return this.#end !== undefined;
+    return this.#isOver;
   }
 
   push(part: T): void {
-    this.#unread.push(part);
-    this.#wake?.();
+    if (this.#isOver) return;
+    const reader = this.#readers.shift();
+    if (reader === undefined) this.#unread.push(part);
+    else this.#hand(part, reader);
   }
 
   /** No more parts come; what has come can still be read, before the error if there is one. */
   end(error?: Error): void {
-    this.#end ??= { error };
-    this.#wake?.();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#error = error;
+    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift())
+      this.#dismiss(reader);
   }
 
   /** No more parts come, and what has come is not wanted any more. */
@@ -28,19 +47,37 @@ export class StreamParts<T> {
     this.end(error);
   }
 
+  /** Whoever reads has had enough: there is nothing more to be told, no error either. */
+  close(): void {
+    this.#unread.clear();
+    this.end();
+    this.#error = undefined;
+  }
+
   /**
-   * The next part, or `undefined` after the last. One call at a time.
+   * The next part, or the end.
    *
-   * @throws (by rejecting) the error that the stream ended with
+   * @throws (by rejecting, once) the error that the stream ended with
    */
-  async next(): Promise<T | undefined> {
-    while (this.#unread.length === 0 && this.#end === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    const part = this.#unread.shift();
-    if (part === undefined && this.#end?.error !== undefined) throw this.#end.error;
-    return part;
+  next(): Promise<IteratorResult<T, void>> {
+    return new Promise((resolve, reject) => {
+      const reader: Reader<T> = { resolve, reject };
+      const part = this.#unread.shift();
+      if (part !== undefined) this.#hand(part, reader);
+      else if (this.#isOver) this.#dismiss(reader);
+      else this.#readers.push(reader);
+    });
+  }
+
+  #hand(part: T, { resolve }: Reader<T>): void {
+    this.#onRead(part);
+    resolve({ value: part, done: false });
+  }
+
+  #dismiss({ resolve, reject }: Reader<T>): void {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error === undefined) resolve({ value: undefined, done: true });
+    else reject(error);
   }
 }

@@ -17,7 +17,7 @@ export interface ThreadRequest {
    *
    * @returns a promise that resolves when there is room for the next part; whoever does not wait for it lets parts
    * pile up in memory
-   * @throws TypeError for what is no body
+   * @throws (by rejecting) TypeError for what is no body; AlreadyAnsweredError once the handler has returned
    */
   partial(body: Body): Promise<void>;
 }

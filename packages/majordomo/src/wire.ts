@@ -26,7 +26,7 @@
  * - a HEARTBEAT from such a broker with an address, of 16 bytes, as its frame more: nobody waits for that reply.
  * - DISCONNECT from such a worker is answered with DISCONNECT: it has been read, and nothing more comes.
  * - a REPLY or FINAL to such a broker whose address has one byte more: 1 if the handler threw, the body being
- *   its message, 2 if the application dropped the request.
+ *   its message, 2 if the application dropped the request, 3 if the worker has not begun it and gives it back.
  */
 import { textFrame } from "@seaworthy/core";
 
@@ -63,6 +63,7 @@ export const ADDRESS_BYTES = 16;
 /** The byte that our workers add to an address. */
 export const MARK_HANDLER_FAILED = 0x01;
 export const MARK_DROPPED = 0x02;
+export const MARK_RETURNED = 0x03;
 
 /** Longest name of a service, in bytes. The RFCs set none; a name is kept for as long as its service. */
 export const MAX_SERVICE_BYTES = 255;

@@ -60,9 +60,9 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
     this.#options = options;
     const bench = this.#bench;
     this.#sessions = new BrokerSessions(options, random, {
-      // What is run for nobody any more takes hands all the same.
+      // What is run for nobody any more takes hands all the same, also those that were withdrawn meanwhile.
       get credit() {
-        return bench.concurrency - bench.orphaned;
+        return Math.max(0, bench.concurrency - bench.orphaned);
       },
       emit: (output) => this.#outputs.push(output),
       revoke: (connection, isLeave) => this.#revoke(connection, isLeave),
@@ -120,6 +120,9 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
       case "demand":
         this.#bench.demand(input.count);
         break;
+      case "withdraw":
+        this.#bench.withdraw(input.count, input.concurrency);
+        break;
       case "up":
       case "lost":
         this.#connectionChanged(input);
@@ -131,7 +134,7 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
         if (!this.#isClosing) this.#sessions.add(input.endpoint);
         break;
       case "disconnect":
-        this.#sessions.leave(input.endpoint);
+        this.#disconnect(input.endpoint);
         break;
       case "close":
         this.#close();
@@ -159,6 +162,8 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
       this.#outputs.push({ type: "run", ticket: item.ticket, body: item.body });
     }
     this.#sessions.settle();
+    // Only now that the brokers know that nobody asks for requests any more.
+    if (this.#bench.concurrency === 0) this.#giveBack((session) => session.isOurs);
     if (!this.#isClosing || this.#hasClosed || this.#sessions.size > 0) return;
     this.#hasClosed = true;
     this.#outputs.push({ type: "closed" });
@@ -170,6 +175,19 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
     this.#sessions.stepAll("leave");
     // Not for the application any more. Brokers that are ours give them to others.
     for (const item of this.#bench.close()) this.#returned(item);
+  }
+
+  /** What was not begun others can have at once; a broker that is not ours could not be told. */
+  #disconnect(endpoint: string): void {
+    const left = this.#sessions.leave(endpoint);
+    if (left?.isOurs) this.#giveBack((session) => session === left);
+  }
+
+  #giveBack(isMeant: (session: BrokerSession) => boolean): void {
+    const taken = this.#bench.takeBack((connection) =>
+      isMeant(this.#sessions.find(connection) as BrokerSession),
+    );
+    for (const item of taken) this.#returned(item);
   }
 
   #connectionChanged(input: MajordomoWorkerInput & { type: "up" | "lost" }): void {
@@ -211,7 +229,7 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
 
   #requested(session: BrokerSession, address: Frames, body: Uint8Array[]): void {
     this.#stats.requests += 1;
-    if (!session.isServing) return this.#refuse(session.isLeaving ? "leaving" : "not-ready");
+    if (!session.isServing) return this.#notServing(session, address);
     const held = this.#bench.running + this.#bench.waiting;
     if (session.held >= session.allowance && held >= this.#options.maxHeld) {
       this.#refuse("queue-full");
@@ -221,6 +239,12 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
     session.held += 1;
     if (session.isOurs) session.tickets.set(frameKey(address[0] as Uint8Array), ticket);
     this.#sessions.step(session, "request");
+  }
+
+  /** Nobody runs it here. While there are words for that, a broker of ours is told, and gives it to another. */
+  #notServing(session: BrokerSession, address: Frames): void {
+    this.#refuse(session.isLeaving ? "leaving" : "not-ready");
+    if (session.state === "draining" && session.isOurs) this.#giveUp(session, address, "returned", NO_BODY);
   }
 
   #refuse(reason: (MajordomoWorkerEvent & { type: "request-refused" })["reason"]): void {
@@ -287,10 +311,10 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
     this.#report({ type: "reply-dropped", at: this.#now, reason });
   }
 
-  /** It stays without a reply, and without a word: its broker gives it to another when we have left. */
+  /** Another is to have it: a broker that is ours gives it on at once. */
   #returned(item: WorkItem): void {
     this.#stats.returned += 1;
-    this.#done(this.#sessionOf(item), item);
+    this.#unanswered(this.#sessionOf(item), item, "returned", NO_BODY);
   }
 
   #unanswered(session: BrokerSession, item: WorkItem, outcome: WorkerOutcome, body: Frames): void {

@@ -102,7 +102,10 @@ export interface MajordomoWorkerStats {
   failed: number;
   /** Requests that the application dropped. */
   dropped: number;
-  /** Requests left unanswered by leaving, so that the broker gives them to another, if it is ours. */
+  /**
+   * Requests that were here and were given up, because the worker was leaving or nobody asked for them any more: the
+   * broker gives them to another, if it is ours.
+   */
   returned: number;
   /** Requests whose client is known to have given up. */
   cancelled: number;

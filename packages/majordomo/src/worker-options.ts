@@ -1,6 +1,7 @@
 import {
   Backoff,
   type BackoffOptions,
+  checkOption,
   choice,
   frameLimit,
   integer,
@@ -23,7 +24,7 @@ export interface MajordomoWorkerOptions {
    * says so. Default 2500, as the guide's programs do, or `heartbeatMs` if that is longer.
    */
   peerHeartbeatMs?: number | undefined;
-  /** How many of its intervals a broker may be silent until the session counts as lost. Default 3. */
+  /** How many of its intervals a broker may be silent until the session counts as lost, at least 2. Default 3. */
   liveness?: number | undefined;
   /**
    * What is spoken: `"0.1"` (7/MDP), `"0.2"` (18/MDP), or `"auto"`: 0.1 at first, and 0.2 with a broker of ours.
@@ -32,7 +33,7 @@ export interface MajordomoWorkerOptions {
   protocol?: "auto" | "0.1" | "0.2" | undefined;
   /**
    * Pause before a lost session is opened again. Default: `heartbeatMs` at first, doubling to 32 times that, half of
-   * it random. The first DISCONNECT of a broker is followed by none.
+   * it random; `initialMs` is at least 1. The first DISCONNECT of a broker is followed by none.
    */
   reconnect?: BackoffOptions | undefined;
   /**
@@ -42,10 +43,11 @@ export interface MajordomoWorkerOptions {
   maxHeld?: number | undefined;
   /**
    * Largest body of a reply, or of a part of one, in bytes over all its frames. Where the parts of a reply are kept,
-   * it holds for all of them together. For requests it is the broker that sets a limit. Default 16 MiB.
+   * it holds for all of them together. For requests the broker sets a limit, and `socket.maxFrameBytes`, 64 MiB by
+   * default, does for each of their frames: a larger one cuts the connection with the broker. Default 16 MiB.
    */
   maxBodyBytes?: number | undefined;
-  /** How long `close()` lets requests at hand finish, in ms. Default 1000. */
+  /** How long `close()` lets requests at hand finish, and brokers of ours answer its leave, in ms. Default 1000. */
   lingerMs?: number | undefined;
   /** Settings of the sockets: CURVE keys, pings, high-water marks. */
   socket?: SocketSettings | undefined;
@@ -56,7 +58,8 @@ const OWNER = "MajordomoWorker";
 const schema = {
   heartbeatMs: milliseconds(1000, { min: 1 }),
   peerHeartbeatMs: milliseconds(2500, { min: 1 }),
-  liveness: integer(3),
+  // With one, a broker that keeps to its interval to the millisecond would be late.
+  liveness: integer(3, { min: 2 }),
   protocol: choice("auto", ["auto", "0.1", "0.2"]),
   reconnect: nested<BackoffOptions>({}),
   maxHeld: integer(1000),
@@ -74,6 +77,8 @@ export type ResolvedWorkerOptions = {
 } & { readonly socket: ResolvedSettings };
 
 const MAX_PAUSE_INTERVALS = 32;
+/** Pauses that grow from nothing stay nothing: a broker that cannot be reached would be tried without rest. */
+const firstPause = milliseconds(1000, { min: 1 });
 
 /**
  * Checks the options of a worker and fills in the defaults.
@@ -89,6 +94,7 @@ export function resolveWorkerOptions(options: MajordomoWorkerOptions = {}): Reso
   const pauses = { ...reconnect, initialMs, maxMs };
   // Each session has a backoff of its own; what is wrong with all of them is to be said now.
   new Backoff(pauses, () => 0, `${OWNER}: reconnect`);
+  checkOption(`${OWNER}: reconnect`, "initialMs", firstPause, initialMs);
   const { peerHeartbeatMs } = options;
   return {
     ...rest,

@@ -6,6 +6,14 @@ import type { Holding } from "./service-request.js";
 import type { MdpVersion } from "./wire.js";
 import { type WorkerState, workerLife } from "./worker-life.js";
 
+/**
+ * Shortest interval that a worker is judged by, in ms: whoever promises heartbeats more often than an event loop turns
+ * under load would be taken for dead again and again.
+ */
+const MIN_PEER_INTERVAL_MS = 50;
+
+const credible = (heartbeatMs: number): number => Math.max(heartbeatMs, MIN_PEER_INTERVAL_MS);
+
 /** What the broker knows of a worker. */
 export class WorkerRecord {
   readonly id: Uint8Array;
@@ -45,7 +53,7 @@ export class WorkerRecord {
     this.#maxCredit = maxCredit;
     // Whoever says nothing of credit works on one request at a time (7/MDP, Overall Topology).
     this.credit = Math.min(notice?.credit ?? 1, maxCredit);
-    const peerIntervalMs = notice?.heartbeatMs ?? peerHeartbeatMs;
+    const peerIntervalMs = notice === undefined ? peerHeartbeatMs : credible(notice.heartbeatMs);
     this.heartbeat = new Heartbeat({ intervalMs, peerIntervalMs, liveness }, now, "MajordomoBroker");
   }
 
@@ -77,7 +85,7 @@ export class WorkerRecord {
 
   /** It has introduced itself anew. */
   heed({ heartbeatMs, credit }: Notice): void {
-    this.heartbeat.expectInterval(heartbeatMs);
+    this.heartbeat.expectInterval(credible(heartbeatMs));
     this.credit = Math.min(credit, this.#maxCredit);
   }
 }

@@ -12,8 +12,8 @@ export class MajordomoRequest extends WorkerRequest {
   /**
    * Fires when the reply will find nobody: the client is known to have given up, or the session with the broker is
    * over. It also fires when the worker begins to close; there are `lingerMs` then to reply, and what is
-   * not answered by then the broker gives to another worker, if it is ours. A handler that throws after that makes
-   * no difference: its request is left to another, too.
+   * not answered by then the broker gives to another worker, if it is ours. The request of a handler that throws
+   * or drops it after that goes to another at once.
    */
   declare readonly signal: AbortSignal;
   readonly #answers: MajordomoAnswers;

@@ -7,6 +7,7 @@ import {
   headerVersion,
   MARK_DROPPED,
   MARK_HANDLER_FAILED,
+  MARK_RETURNED,
   type MdpVersion,
   WORKER_01,
   WORKER_02,
@@ -39,7 +40,13 @@ export type BrokerCommand =
   | { readonly type: "disconnect" };
 
 /** How a request ended at a worker. */
-export type WorkerOutcome = "final" | "handler-failed" | "dropped";
+export type WorkerOutcome = "final" | "handler-failed" | "dropped" | "returned";
+
+const MARKS = {
+  "handler-failed": MARK_HANDLER_FAILED,
+  dropped: MARK_DROPPED,
+  returned: MARK_RETURNED,
+} as const;
 
 const HEARTBEAT: BrokerCommand = { type: "heartbeat" };
 const DISCONNECT: BrokerCommand = { type: "disconnect" };
@@ -90,7 +97,7 @@ function marked(address: Frames, outcome: WorkerOutcome): Frames {
   const [frame] = address as [Uint8Array];
   const longer = new Uint8Array(frame.length + 1);
   longer.set(frame);
-  longer[frame.length] = outcome === "dropped" ? MARK_DROPPED : MARK_HANDLER_FAILED;
+  longer[frame.length] = MARKS[outcome];
   return [longer];
 }
 

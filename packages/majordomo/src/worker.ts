@@ -145,7 +145,7 @@ export class MajordomoWorker extends WorkerRole<MajordomoWorkerEvent, MajordomoR
     const pool = new ThreadPool(handler, threads, (error) => this.#threadFailed(error));
     this.#pools.add(pool);
     try {
-      await pool.open();
+      await pool.open().catch((error) => this.#unlessClosing(error));
       await super.serve((request) => pool.run(request), { concurrency });
     } finally {
       this.#pools.delete(pool);
@@ -155,8 +155,8 @@ export class MajordomoWorker extends WorkerRole<MajordomoWorkerEvent, MajordomoR
 
   /**
    * Takes no more requests, lets those at hand finish for up to `lingerMs`, leaves the brokers, and closes the
-   * sockets. What waits here, and what is not finished by then, brokers of ours give to other workers. Threads are
-   * ended.
+   * sockets. Brokers of ours give to other workers at once what waits here and what is dropped meanwhile, and in the
+   * end what is not finished. Threads are ended.
    */
   override close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -172,6 +172,11 @@ export class MajordomoWorker extends WorkerRole<MajordomoWorkerEvent, MajordomoR
   async #close(): Promise<void> {
     await super.close();
     await Promise.all(Array.from(this.#pools, (pool) => pool.close()));
+  }
+
+  /** Threads that are ended while they start say so by an error, which is nobody's fault. */
+  #unlessClosing(error: unknown): void {
+    if (this.#closed === undefined) throw error;
   }
 
   #threadFailed(error: unknown): void {

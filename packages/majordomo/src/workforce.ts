@@ -1,4 +1,4 @@
-import { readableId } from "@seaworthy/core";
+import { frameKey, readableId } from "@seaworthy/core";
 import type {
   GoneReason,
   MajordomoBrokerEvent,
@@ -15,6 +15,12 @@ import type { Services } from "./services.js";
 import { WorkerBooks } from "./worker-books.js";
 import { type WorkerEvent, workerLife } from "./worker-life.js";
 import { WorkerRecord } from "./worker-record.js";
+
+/**
+ * How long what a worker had waits when its connection has ended, in ms: until then, the ends of those that
+ * have ended with it are read as well.
+ */
+const SETTLE_MS = 20;
 
 /** Whom workers bring news to. */
 export interface Employer {
@@ -45,6 +51,9 @@ export class Workforce {
   readonly #books = new WorkerBooks();
   /** What lost workers had, until it is known who else is lost. */
   readonly #orphans: Holding[] = [];
+  /** The same of workers whose connections have ended, for a moment. */
+  readonly #settling: Holding[] = [];
+  #settledAt: number | undefined;
   #lastNumber = 0;
   #now = 0;
 
@@ -60,7 +69,9 @@ export class Workforce {
   }
 
   get deadline(): number | undefined {
-    return this.#books.deadline;
+    const { deadline } = this.#books;
+    if (deadline === undefined || this.#settledAt === undefined) return deadline ?? this.#settledAt;
+    return Math.min(deadline, this.#settledAt);
   }
 
   /** A worker said something. */
@@ -87,7 +98,6 @@ export class Workforce {
     const holding = undelivered === undefined ? undefined : worker.held.get(undelivered);
     if (holding !== undefined && holding.request.holding === holding) holding.request.deliveries -= 1;
     this.#step(worker, "departed", reason);
-    this.#giveOn();
     return true;
   }
 
@@ -96,6 +106,7 @@ export class Workforce {
     for (let due = this.#books.takeDue(now); due !== undefined; due = this.#books.takeDue(now)) {
       this.#look(due);
     }
+    if (this.#settledAt !== undefined && now >= this.#settledAt) this.#settle();
     // Only now, so that what a dead worker had is not given to another that has died with it.
     this.#giveOn();
   }
@@ -123,9 +134,21 @@ export class Workforce {
     return true;
   }
 
+  /** A delivery that was not begun does not count, but nothing goes from worker to worker for ever. */
+  uncount({ request, parts }: Holding): void {
+    if (parts > 0 || request.returns >= this.#options.maxDeliveries) return;
+    request.returns += 1;
+    request.deliveries -= 1;
+  }
+
+  /** What the worker with this key was given under this number, and has not finished. */
+  holding(worker: string, number: number): Holding | undefined {
+    return this.#books.find(worker)?.held.get(number);
+  }
+
   /** Nobody waits for a reply any more. A worker that is not ours cannot be told. */
   cancel({ worker, number }: Holding, now: number): void {
-    if (!worker.isOurs) return;
+    if (!worker.isOurs || worker.state === "gone") return;
     worker.heartbeat.sent(now);
     const { id, version } = worker;
     this.#employer.emit({ type: "cancel", worker: id, version, number });
@@ -138,8 +161,12 @@ export class Workforce {
     }
   }
 
-  infos(now: number): WorkerInfo[] {
-    return Array.from(this.#books.all(), (worker) => ({
+  /** @param service - key of the service, or `undefined` for the workers of all */
+  infos(now: number, service?: string): WorkerInfo[] {
+    const all = this.#books.all();
+    const wanted =
+      service === undefined ? all : [...all].filter((worker) => frameKey(worker.service.frame) === service);
+    return Array.from(wanted, (worker) => ({
       id: worker.name,
       service: worker.service.name,
       protocol: worker.version,
@@ -286,15 +313,18 @@ export class Workforce {
         for (const holding of worker.held.values()) this.#employer.recovered(holding);
         return this.#enlist(worker);
       case "give-back":
-        this.#release(worker, worker.isOurs);
+        this.#release(worker, this.#orphans, worker.isOurs);
         break;
       case "give-on":
-        this.#release(worker, false);
+        // A connection seldom ends alone: where a host dies or a network is cut, what one worker had would go to the
+        // next whose end has not been read yet, and so on until it had been given often enough.
+        if (event === "departed") this.#settledAt ??= this.#now + SETTLE_MS;
+        this.#release(worker, event === "departed" ? this.#settling : this.#orphans, false);
         break;
       case "expel":
         this.expelled += 1;
         this.#employer.emit({ type: "disconnect", worker: worker.id, version: worker.version });
-        this.#release(worker, false);
+        this.#release(worker, this.#orphans, false);
         break;
     }
     if (transition.to === "gone") {
@@ -311,12 +341,12 @@ export class Workforce {
   }
 
   /** Its requests go to others. What one of ours leaves and has not begun to answer does not count as given. */
-  #release(worker: WorkerRecord, uncounted: boolean): void {
+  #release(worker: WorkerRecord, orphans: Holding[], uncounted: boolean): void {
     worker.place.unlink();
     for (const holding of worker.held.values()) {
       if (holding.request.holding !== holding) continue;
-      if (uncounted && holding.parts === 0) holding.request.deliveries -= 1;
-      this.#orphans.push(holding);
+      if (uncounted) this.uncount(holding);
+      orphans.push(holding);
     }
   }
 
@@ -329,8 +359,13 @@ export class Workforce {
     this.#employer.freed(service);
   }
 
+  #settle(): void {
+    this.#settledAt = undefined;
+    this.#orphans.push(...this.#settling.splice(0));
+  }
+
   #giveOn(): void {
-    const orphans = this.#orphans.splice(0);
+    const orphans = this.#orphans.splice(0).filter((holding) => holding.request.holding === holding);
     for (const holding of orphans) this.#employer.orphaned(holding);
     for (const { request } of orphans) this.#employer.freed(request.service);
   }

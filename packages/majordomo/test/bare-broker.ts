@@ -112,4 +112,5 @@ export const final = (name: string, body: string, mark = ""): string[] => [
 export const partial = (name: string, body: string): string[] => ["MDPW02", "\x03", address(name), "", body];
 export const FAILED = "\x01";
 export const DROPPED = "\x02";
+export const RETURNED = "\x03";
 export const DISCONNECT = ["MDPW02", "\x06"];

@@ -1,4 +1,6 @@
+import { Addresses, textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
+import { decodeAtBroker, encodeRequest } from "../src/machine.js";
 import { BrokerDriver } from "./broker-driver.js";
 
 describe("queues are bounded", () => {
@@ -18,7 +20,7 @@ describe("queues are bounded", () => {
   });
 
   it("in bytes, per service", () => {
-    const broker = new BrokerDriver({ maxWaitingBytes: 40 }).ready("w").ask("runs").ask("x".repeat(30));
+    const broker = new BrokerDriver({ maxWaitingBytes: 2000 }).ready("w").ask("runs").ask("x".repeat(30));
     expect(broker.ask("y".repeat(30)).fates).toEqual(["request-dropped:limit"]);
   });
 
@@ -40,7 +42,7 @@ describe("queues are bounded", () => {
   });
 
   it("for such names in bytes", () => {
-    const broker = new BrokerDriver({ maxUnofferedBytes: 40 }).ask("x".repeat(30), { service: "p" });
+    const broker = new BrokerDriver({ maxUnofferedBytes: 2000 }).ask("x".repeat(30), { service: "p" });
     expect(broker.ask("y".repeat(30), { service: "q" }).fates).toEqual(["request-dropped:limit"]);
     expect(broker.machine).toMatchObject({ waiting: 1, serviceCount: 1 });
   });
@@ -55,18 +57,36 @@ describe("queues are bounded", () => {
     expect(mostServices).toBe(100);
     expect(broker.machine).toMatchObject({ waiting: 100, serviceCount: 100, running: 0 });
     expect(broker.machine.stats.dropped).toBe(999_900);
-    broker.until(10_000);
+    broker.until(60_000);
     expect(broker.machine).toMatchObject({ waiting: 0, serviceCount: 0, heldBytes: 0, deadline: undefined });
   }, 30_000);
 
   it("all requests at hand in bytes, those at workers included", () => {
-    const broker = new BrokerDriver({ maxHeldBytes: 100 })
-      .ready("w")
+    const broker = new BrokerDriver({ maxHeldBytes: 2000 })
+      .ready("w", "v")
       .ask("x".repeat(80))
       .ask("y".repeat(80), { sequence: 1 });
     expect(broker.told).toEqual(["1 limit 0/0: maxHeldBytes"]);
-    expect(broker.machine.heldBytes).toBe(86);
+    // The body, the routing id, and what the broker keeps of each request besides.
+    expect(broker.machine.heldBytes).toBe(80 + 6 + 1280);
     expect(broker.reply("w", "x".repeat(80)).machine.heldBytes).toBe(0);
+  });
+
+  it("what waits takes half of that at most: it keeps nothing from a service whose workers are free", () => {
+    const broker = new BrokerDriver({ maxHeldBytes: 8000 }).ready("w");
+    for (const text of ["1", "2", "3", "4"]) broker.ask(text, { service: "line" });
+    expect(broker.machine).toMatchObject({ waiting: 3, stats: { dropped: 1 } });
+    expect(broker.ask("x".repeat(1000)).deliveries).toEqual([`${"x".repeat(1000)} > w`]);
+  });
+
+  it("the frames of an envelope: as long as a routing id can be", () => {
+    const addresses = new Addresses(new Uint8Array(8));
+    const frames = (hop: number) => [
+      ...[textFrame("c"), new Uint8Array(hop).fill(1), new Uint8Array(0)],
+      ...encodeRequest("0.1", textFrame("echo"), undefined, [textFrame("x")]).slice(1),
+    ];
+    expect(decodeAtBroker(frames(255), addresses).type).toBe("request");
+    expect(decodeAtBroker(frames(256), addresses)).toMatchObject({ type: "malformed" });
   });
 
   it("the body of a request: too large a one is not taken in", () => {

@@ -33,6 +33,9 @@ const EPOCH = 7n;
 /** How a worker introduces itself, if it is ours. */
 export type Introduction = Partial<Notice> & { service?: string; version?: MdpVersion };
 
+/** How long a broker waits for more connections to end, in ms. */
+const SETTLE_MS = 20;
+
 /**
  * A broker machine in virtual time, with everything it put out. Workers and clients are named by their routing ids,
  * requests by the text of their bodies.
@@ -121,19 +124,29 @@ export class BrokerDriver {
     return number;
   }
 
-  departed(peer: string): this {
-    const isAnonymous = peer.startsWith("\0");
-    return this.feed({ type: "departed", peer: frameKey(textFrame(peer)), isAnonymous });
+  /** The ends of these connections are read, and the moment passes that the broker waits for more of them. */
+  departed(...peers: string[]): this {
+    for (const peer of peers) {
+      const isAnonymous = peer.startsWith("\0");
+      this.feed({ type: "departed", peer: frameKey(textFrame(peer)), isAnonymous });
+    }
+    return this.settle();
+  }
+
+  /** That moment passes. */
+  settle(): this {
+    return this.until(this.now + SETTLE_MS);
   }
 
   unreachable(peer: string, number?: number): this {
-    return this.feed({
+    this.feed({
       type: "undeliverable",
       peer: frameKey(textFrame(peer)),
       reason: "peer-unknown",
       number,
       isForWorker: true,
     });
+    return this.settle();
   }
 
   /** Lets time pass until `now`, with a tick at each deadline on the way. */

@@ -34,7 +34,7 @@ describe("mmi.service", () => {
     broker.departed("a").disconnect("b").ready("c").heartbeat("alive");
     expect(manage(broker, "mmi.service", "echo")).toBe("200");
     expect(broker.machine.services()).toMatchObject([{ workers: 1, free: 1 }]);
-    broker.until(600);
+    broker.until(620);
     expect(manage(broker, "mmi.service", "echo")).toBe("404");
   });
 
@@ -66,14 +66,11 @@ describe("the broker's other services", () => {
     expect(decodeNotice(notice as Uint8Array)).toEqual({ heartbeatMs: 100, credit: 0 });
   });
 
-  it("mmi.services lists what there is", () => {
+  it("mmi.services lists what workers offer, not what clients invent", () => {
     const broker = new BrokerDriver().ready("w").ask("q").ask("?", { service: "wanted" });
     const [status, json] = (manage(broker, "mmi.services") ?? "").split("|");
     expect(status).toBe("200");
-    expect(JSON.parse(json ?? "")).toEqual([
-      { name: "echo", workers: 1, free: 0, waiting: 0, running: 1 },
-      { name: "wanted", workers: 0, free: 0, waiting: 1, running: 0 },
-    ]);
+    expect(JSON.parse(json ?? "")).toEqual([{ name: "echo", workers: 1, free: 0, waiting: 0, running: 1 }]);
   });
 
   it("mmi.workers lists those of one service, or all", () => {
@@ -84,6 +81,24 @@ describe("the broker's other services", () => {
     const info = { id: "v", service: "other", protocol: "0.1", credit: 3, running: 0, isOurs: true };
     expect(list("other")).toEqual([{ ...info, isMissing: false, silentMs: 40 }]);
     expect(list("nobody")).toEqual([]);
+  });
+
+  it("listings are a moment old: whoever asks again and again is sent the same frame", () => {
+    const broker = new BrokerDriver().ready("w").clear();
+    const listed = () => {
+      broker.clear().ask("", { service: "mmi.services" }).ask("", { service: "mmi.workers" });
+      return broker.outputs.flatMap((output) => (output.type === "answer" ? [output.body[1]] : []));
+    };
+    const [services, workers] = listed();
+    broker.join("v", { service: "other" });
+    expect(listed()).toEqual([services, workers]);
+    expect(listed()[0]).toBe(services);
+    broker.alive(250, "w", "v");
+    expect(listed()[0]).not.toEqual(services);
+  });
+
+  it("mmi.service takes no name that is too long", () => {
+    expect(manage(new BrokerDriver().ready("w"), "mmi.service", "x".repeat(256))).toBe("404");
   });
 
   it("any other name under mmi. is answered with 501", () => {

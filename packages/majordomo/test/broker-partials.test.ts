@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { BrokerDriver } from "./broker-driver.js";
 
 const worker = { version: "0.2" } as const;
+const ours = { ...worker, credit: 1 };
 const client02 = { version: "0.2" } as const;
 
 describe("PARTIALs", () => {
@@ -20,6 +21,43 @@ describe("PARTIALs", () => {
     const broker = new BrokerDriver().join("w", worker).ask("q").part("w", "q", "1").part("w", "q", "2");
     expect(broker.answers).toEqual([]);
     expect(broker.reply("w", "q", "3").answers).toEqual(["client: 1|2|3"]);
+  });
+
+  it("one that does not leave ends the reply: a client must not take the rest for the whole", () => {
+    const broker = new BrokerDriver()
+      .join("w", ours)
+      .ask("q", { ...client02, sequence: 1 })
+      .part("w", "q", "1");
+    const answer = broker.outputs.find(({ type }) => type === "answer");
+    const partOf = answer?.type === "answer" ? answer.partOf : undefined;
+    const refused = {
+      type: "undeliverable",
+      peer: "client",
+      reason: "peer-full",
+      isForWorker: false,
+    } as const;
+    broker.clear().feed({ ...refused, partOf });
+    expect(broker.told).toEqual(["1 limit 0/1: sendHighWaterMark"]);
+    expect(broker.said).toEqual(["cancel q > w"]);
+    broker
+      .part("w", "q", "2")
+      .reply("w", "q", "", "dropped")
+      .feed({ ...refused, partOf });
+    expect(broker.told).toHaveLength(1);
+    expect(broker.machine).toMatchObject({ running: 0, stats: { undeliverable: 2, answered: 0 } });
+  });
+
+  it("that are kept for clients of 0.1 count as held; without room the request ends, and its worker is told", () => {
+    const broker = new BrokerDriver().join("w", ours).ask("q", { sequence: 1, client: "c" });
+    const { heldBytes } = broker.machine;
+    const small = new BrokerDriver({ maxHeldBytes: heldBytes + 3 }).join("w", ours);
+    small.ask("q", { sequence: 1, client: "c" }).part("w", "q", "123");
+    expect(small.machine.heldBytes).toBe(heldBytes + 3);
+    small.part("w", "q", "4");
+    expect(small.told).toEqual(["1 limit 0/1: maxHeldBytes"]);
+    expect(small.fates).toEqual(["reply-dropped:no-room", "request-dropped:limit"]);
+    expect(small.outputs.map(({ type }) => type)).toContain("cancel");
+    expect(small.machine.heldBytes).toBe(0);
   });
 
   it("are numbered for our clients, and so is the run that they are of", () => {

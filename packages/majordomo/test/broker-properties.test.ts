@@ -50,7 +50,7 @@ it("whatever clients and workers do, the books are right at any time, and empty 
       for (const each of steps) witness.do(each);
       // Longer than any request may wait and any worker may be silent.
       witness.pass(10_000);
-      const books = { waiting: 0, running: 0, heldBytes: 0, workerCount: 0, serviceCount: 0 };
+      const books = { waiting: 0, running: 0, heldBytes: 0, workerCount: 0, serviceCount: 0, clientCount: 0 };
       expect(witness.machine).toMatchObject({ ...books, deadline: undefined });
     }),
     { numRuns: 300 },

@@ -1,6 +1,55 @@
 import { describe, expect, it } from "vitest";
 import { BrokerDriver } from "./broker-driver.js";
 
+describe("a request that its worker gives back", () => {
+  it("goes to another at once, and that delivery does not count", () => {
+    const broker = new BrokerDriver({ maxDeliveries: 1 }).join("a", { credit: 1 }).ready("b").ask("q");
+    expect(broker.reply("a", "q", "", "returned").deliveries).toEqual(["q > a", "q > b"]);
+    expect(broker.machine.workers(0)).toMatchObject([{ running: 0 }, { running: 1 }]);
+    expect(broker.machine.stats).toMatchObject({ redelivered: 1, dropped: 0, expelled: 0 });
+  });
+
+  it("counts after as many times as `maxDeliveries`: nothing goes round for ever", () => {
+    const broker = new BrokerDriver({ maxDeliveries: 2 }).join("w", { credit: 1 }).ask("q", { sequence: 1 });
+    for (let count = 0; count < 3; count++) broker.reply("w", "q", "", "returned");
+    expect(broker.told).toEqual([]);
+    expect(broker.reply("w", "q", "", "returned").told).toEqual([
+      "1 given-up 0/2: 2 workers were lost with it",
+    ]);
+    expect(broker.deliveries).toHaveLength(4);
+  });
+
+  it("by one that was taken for dead stays with whom it was given to", () => {
+    const broker = new BrokerDriver().join("w", { credit: 1 }).ask("q").until(300).ready("v").clear();
+    broker.reply("w", "q", "", "returned");
+    expect(broker.outputs.filter(({ type }) => type !== "status")).toEqual([]);
+    expect(broker.reply("v", "q").answers).toEqual(["client: re q"]);
+  });
+});
+
+describe("workers whose connections end together", () => {
+  it("do not use up the deliveries of a request, one after the other", () => {
+    const broker = new BrokerDriver({ maxDeliveries: 2 }).ready("a", "b", "c", "alive").ask("q");
+    expect(broker.departed("a", "b", "c").deliveries).toEqual(["q > a", "q > alive"]);
+    expect(broker.machine.stats).toMatchObject({ delivered: 2, redelivered: 1, dropped: 0 });
+  });
+
+  it("a request that is given up meanwhile is not given on, and its lost worker is told nothing", () => {
+    const broker = new BrokerDriver().join("a", { credit: 1 }).ask("q", { client: "\0x" }).ready("b").clear();
+    broker.feed({ type: "departed", peer: "a", isAnonymous: false }).departed("\0x");
+    expect(broker.outputs.map(({ type }) => type)).toEqual(["status", "status"]);
+    expect(broker.machine).toMatchObject({ running: 0, waiting: 0 });
+  });
+
+  it("are waited for no longer than a moment, however many end in it", () => {
+    const broker = new BrokerDriver().ready("a", "b", "c").ask("1").ask("2").clear();
+    broker.feed({ type: "departed", peer: "a", isAnonymous: false }).until(19);
+    broker.feed({ type: "departed", peer: "b", isAnonymous: false });
+    expect(broker.machine.deadline).toBe(20);
+    expect(broker.until(20).deliveries).toEqual(["1 > c"]);
+  });
+});
+
 describe("a worker that is lost", () => {
   it("a worker that dies in the middle of a job is noticed, and its request goes to another", () => {
     const broker = new BrokerDriver().ready("dies", "other").ask("q").alive(299, "other");

@@ -121,9 +121,9 @@ describe("the time that requests may wait", () => {
 
   it("does not matter once a worker has them, and begins anew when that is lost", () => {
     const broker = new BrokerDriver({ requestTtlMs: 200 }).ready("w").ask("q", { sequence: 1 });
-    broker.alive(1000, "w").departed("w").until(1199);
+    broker.alive(1000, "w").departed("w").until(1219);
     expect(broker.told).toEqual([]);
-    expect(broker.until(1200).told).toEqual(["1 no-worker 0/1: "]);
+    expect(broker.until(1220).told).toEqual(["1 no-worker 0/1: "]);
   });
 
   it("does not run while the broker itself stands still, unless its client is known to have given up", () => {
@@ -181,6 +181,31 @@ describe("a request whose client is gone", () => {
     const broker = new BrokerDriver().join("w", { credit: 1 }).ask("1", { client: "\0x" }).departed("\0x");
     expect(broker.ask("2").deliveries).toEqual(["1 > w"]);
     expect(broker.reply("w", "1", "", "dropped").deliveries).toEqual(["1 > w", "2 > w"]);
+  });
+
+  it("and ours is waited for by what a worker has begun: its retry joins, over whatever connection", () => {
+    const broker = new BrokerDriver().join("w", { credit: 2 });
+    broker.ask("q", { sequence: 1, client: "\0x", ttlMs: 200 }).departed("\0x").clear();
+    broker.until(150).ask("q", { sequence: 1, attempt: 2, client: "\0y", ttlMs: 200 }).alive(1000, "w");
+    expect(broker.reply("w", "q").answers).toEqual(["\0y: re q"]);
+    expect(broker.deliveries).toEqual([]);
+  });
+
+  it("and ours has not come back in the time that its request could have waited: the worker is told", () => {
+    const broker = new BrokerDriver()
+      .join("w", { credit: 1 })
+      .ask("q", { sequence: 1, client: "\0x", ttlMs: 200 });
+    broker.departed("\0x").until(199).heartbeat("w").clear();
+    expect(broker.machine.running).toBe(1);
+    expect(broker.until(200).said).toContain("cancel q > w");
+    expect(broker.fates).toEqual(["request-dropped:client-gone"]);
+  });
+
+  it("and ours is not run again when its worker is lost as well", () => {
+    const broker = new BrokerDriver().join("w", { credit: 1 }).ready("v");
+    broker.ask("q", { sequence: 1, client: "\0x" }).departed("\0x").departed("w");
+    expect(broker.deliveries).toEqual(["q > w"]);
+    expect(broker.fates).toEqual(["request-dropped:client-gone"]);
   });
 
   it("but one with a routing id of its own may come back under it: its requests still wait", () => {

@@ -26,8 +26,8 @@ describe("mismatched heartbeat intervals", () => {
   it("mismatched heartbeat intervals cause no false disconnect: a worker is judged by what it announced", () => {
     const broker = new BrokerDriver()
       .join("slow", { heartbeatMs: 1000 })
-      .join("fast", { heartbeatMs: 10 })
-      .until(30);
+      .join("fast", { heartbeatMs: 60 })
+      .until(180);
     expect(broker.statuses.at(-1)).toBe("worker-expired fast");
     expect(broker.until(2999).machine.workers(2999)).toMatchObject([{ id: "slow", isMissing: false }]);
     expect(broker.until(3000).statuses.at(-1)).toBe("worker-expired slow");
@@ -37,12 +37,20 @@ describe("mismatched heartbeat intervals", () => {
     const broker = new BrokerDriver()
       .join("w", { heartbeatMs: 1000 })
       .until(50)
-      .heartbeat("w", { heartbeatMs: 10 });
-    expect(broker.until(80).statuses.at(-1)).toBe("worker-expired w");
-    expect(broker.heartbeat("w", { heartbeatMs: 5000 }).until(15_079).statuses.at(-1)).toBe(
+      .heartbeat("w", { heartbeatMs: 60 });
+    expect(broker.until(230).statuses.at(-1)).toBe("worker-expired w");
+    expect(broker.heartbeat("w", { heartbeatMs: 5000 }).until(15_229).statuses.at(-1)).toBe(
       "worker-returned w",
     );
-    expect(broker.until(15_080).statuses.at(-1)).toBe("worker-expired w");
+    expect(broker.until(15_230).statuses.at(-1)).toBe("worker-expired w");
+  });
+
+  it("nobody is judged by less than 50 ms, whatever it promises", () => {
+    const broker = new BrokerDriver().join("w", { heartbeatMs: 1 }).until(149);
+    expect(broker.statuses.at(-1)).toBe("worker-joined w");
+    expect(broker.until(150).statuses.at(-1)).toBe("worker-expired w");
+    broker.heartbeat("w", { heartbeatMs: 2 }).until(299);
+    expect(broker.until(300).statuses.at(-1)).toBe("worker-expired w");
   });
 
   it("foreign workers are expected to keep `peerHeartbeatMs`", () => {
@@ -102,12 +110,6 @@ describe("silence", () => {
     const broker = new BrokerDriver().ready("doubtful").until(200).ask("1").disconnect("doubtful");
     expect(broker.deliveries).toEqual([]);
     expect(broker.machine).toMatchObject({ workerCount: 0, waiting: 1 });
-  });
-
-  it("with a liveness of one interval, doubt and death are the same", () => {
-    const broker = new BrokerDriver({ liveness: 1 }).ready("w").until(99).ask("1");
-    expect(broker.deliveries).toEqual(["1 > w"]);
-    expect(broker.until(100).statuses).toContain("worker-expired w");
   });
 
   it("of many workers at once: what one had is not given to another that has died with it", () => {
@@ -299,6 +301,6 @@ describe("registration", () => {
   it("a service stays as long as something of it is here: a worker, a request that runs or that waits", () => {
     const broker = new BrokerDriver({ requestTtlMs: 500 }).ready("w").ask("1").departed("w");
     expect(broker.statuses).not.toContain("service-removed");
-    expect(broker.until(500).statuses.slice(-2)).toEqual(["request-dropped:no-worker", "service-removed"]);
+    expect(broker.until(520).statuses.slice(-2)).toEqual(["request-dropped:no-worker", "service-removed"]);
   });
 });

@@ -119,6 +119,93 @@ describe("getting to know a broker", () => {
   });
 });
 
+describe("a broker that lets the question pass whether it is ours", () => {
+  const unanswered = (client: ClientDriver): number =>
+    client.of("status").filter(({ event }) => event.type === "broker-recognised" && !event.ours).length;
+
+  it("fault: keeps an impatient request waiting for half of its own attempt, not of the client's", () => {
+    const client = new ClientDriver({ timeoutMs: 60_000 }).connect();
+    client.request({ timeoutMs: 800 });
+    client.request({ timeoutMs: 300 });
+    client.until(20).up();
+    expect(client.until(169).sends).toEqual([]);
+    expect(client.until(170).sends).toEqual(["1@0"]);
+    client.bare([textFrame("x")]);
+    expect(client.sends).toEqual(["1@0", "2@0"]);
+    expect(client.bare([textFrame("y")]).answers).toEqual(["1: x", "2: y"]);
+    expect(client.machine.stats).toMatchObject({ replaced: 0, retries: 0 });
+  });
+
+  it("the same for one that comes while others wait, and for one that is over already nothing is hurried", () => {
+    const client = new ClientDriver({ timeoutMs: 60_000 }).connect();
+    client.request({ timeoutMs: 100 });
+    client.feed({ type: "abort", call: 1 }).up();
+    client.request({ timeoutMs: 60_000 });
+    client.until(400).request({ timeoutMs: 300 });
+    expect(client.until(549).sends).toEqual([]);
+    expect(client.until(550).sends).toEqual(["2@0"]);
+  });
+
+  it("fault: is treated as foreign at once on the next connection, so that a whole attempt is left", () => {
+    const client = new ClientDriver().connect().up();
+    client.request({ timeoutMs: 300 });
+    client.until(300);
+    expect(client.statuses.slice(-2)).toEqual(["connection-replaced:silent", "request-retried:timed-out"]);
+    client.until(310).up(1).until(400);
+    expect(client.sends).toEqual(["1@0", "1@1"]);
+    expect(client.until(600).bare([textFrame("x")], { socket: 1 }).answers).toEqual(["1: x"]);
+    expect(client.machine.stats.replaced).toBe(1);
+  });
+
+  it("is asked all the same, and is ours from a late answer on", () => {
+    const client = new ClientDriver().connect().up().until(500).down().until(600).up(1);
+    expect(unanswered(client)).toBe(2);
+    expect(client.of("introduce")).toHaveLength(2);
+    client.request();
+    client.isOurs(1).request();
+    expect(client.of("send").map(({ header }) => header !== undefined)).toEqual([false, true]);
+    client.down(1).until(700).up(2);
+    expect(unanswered(client)).toBe(2);
+  });
+
+  it("and was ours once, is foreign only if it does so again: it may have hung", () => {
+    const client = new ClientDriver().ours();
+    for (let socket = 1; socket <= 3; socket++) {
+      client.down(socket - 1).until(socket * 2000);
+      client.up(socket);
+      expect(unanswered(client)).toBe(socket === 3 ? 3 : socket - 1);
+      client.until(socket * 2000 + 500);
+      expect(unanswered(client)).toBe(socket);
+    }
+  });
+
+  it("says nothing of another, of one that answered 501, or of one that was taken out", () => {
+    const client = new ClientDriver().connect().connect("tcp://b:2").up().until(500);
+    client.down().up(1);
+    expect(client.opened).toEqual(["0 tcp://a:1", "1 tcp://b:2"]);
+    expect(unanswered(client)).toBe(1);
+    client.introduces("501", 1).feed({ type: "disconnect", endpoint: "tcp://a:1" });
+    client.down(1).until(1000).up(2);
+    expect(client.opened.at(-1)).toBe("2 tcp://b:2");
+    expect(unanswered(client)).toBe(2);
+    client.introduces("501", 2).connect().feed({ type: "disconnect", endpoint: "tcp://b:2" }).up(3);
+    expect(client.opened.at(-1)).toBe("3 tcp://a:1");
+    expect(unanswered(client)).toBe(3);
+  });
+
+  it("and was taken out meanwhile, is not remembered when it answers after all", () => {
+    const client = new ClientDriver().connect().connect("tcp://b:2").up().until(500);
+    client.request();
+    client.feed({ type: "disconnect", endpoint: "tcp://a:1" }).isOurs();
+    expect(unanswered(client)).toBe(1);
+    client.connect().feed({ type: "disconnect", endpoint: "tcp://b:2" }).up(2).until(1000);
+    expect(unanswered(client)).toBe(2);
+    client.down(2).until(1100).up(3);
+    expect(client.opened.at(-1)).toBe("3 tcp://a:1");
+    expect(unanswered(client)).toBe(3);
+  });
+});
+
 describe("a broker of ours that says nothing", () => {
   it("is asked each heartbeat while it owes a reply, and lost after three", () => {
     const client = new ClientDriver().ours().until(10_000);

@@ -54,6 +54,21 @@ describe("a request", () => {
     expect(client.cancels).toEqual(["1@0"]);
   });
 
+  it("of which the broker could not pass a part on is tried again, and joined from that attempt's parts", () => {
+    const client = new ClientDriver().ours();
+    client.request({ attempts: 2 });
+    client.part(1, 0).said(1, { kind: "limit", text: "sendHighWaterMark" });
+    expect(client.statuses.at(-1)).toBe("request-retried:limit");
+    client.until(100).part(1, 0).said(1, { index: 1, text: "end" });
+    expect(client.answers).toEqual(["1: part 0|end"]);
+    client.request({ attempts: 1 });
+    client.part(2, 0).said(2, { kind: "limit", text: "sendHighWaterMark" });
+    expect(client.of("failed")[0]?.failure).toMatchObject({
+      code: "ERR_BROKER_LIMIT",
+      message: "sendHighWaterMark",
+    });
+  });
+
   it("may have limits of its own", () => {
     const client = new ClientDriver().ours();
     client.request({ timeoutMs: 50, attempts: 1 });

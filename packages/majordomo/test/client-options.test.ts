@@ -14,7 +14,7 @@ describe("client options", () => {
       liveness: 3,
       protocol: "auto",
       maxSockets: 16,
-      maxStreamParts: 1000,
+      maxStreamParts: 10_000,
       maxStreamBytes: 64 * 1024 * 1024,
       maxConnections: 4,
       lingerMs: 1000,

@@ -238,6 +238,14 @@ describe("with a foreign broker", () => {
   });
 });
 
+it("fault: a request that is impatient is answered by a broker that knows nothing of 8/MMI", async () => {
+  const broker = await BareBroker.listen("mute");
+  const client = newClient([broker], { timeoutMs: 60_000, heartbeatMs: 60_000 });
+  void broker.echo();
+  expect(text(await client.request("echo", "x", { timeoutMs: 900 }))).toBe("x");
+  expect(client.stats()).toMatchObject({ replaced: 0, retries: 0 });
+});
+
 describe("hasService", () => {
   it.each(["ours", "guide"] as const)("is what mmi.service says, of a broker that is %s", async (kind) => {
     const broker = await BareBroker.listen(kind);
@@ -293,6 +301,39 @@ describe("a stream", () => {
     }
     await broker.until(() => broker.cancelled.length > 0);
     expect(client.stats()).toMatchObject({ inFlight: 0, cancelled: 1 });
+  });
+
+  it("that is given up while a part is waited for ends at once, for whoever waits too", async () => {
+    const broker = await BareBroker.listen("ours");
+    const client = newClient([broker], { timeoutMs: 60_000 });
+    const parts = client.stream("echo", "x");
+    const first = parts.next();
+    broker.partial(await broker.next(), ["1"], 0);
+    await first;
+    const second = parts.next();
+    expect(await parts.return()).toEqual({ value: undefined, done: true });
+    expect(await second).toEqual({ value: undefined, done: true });
+    await broker.until(() => broker.cancelled.length > 0);
+    expect(client.stats()).toMatchObject({ inFlight: 0, cancelled: 1 });
+  });
+
+  it("of which the broker could not pass a part on breaks off, and so does a request", async () => {
+    const broker = await BareBroker.listen("ours");
+    const client = newClient([broker], { attempts: 1 });
+    const parts = client.stream("echo", "x");
+    const first = parts.next();
+    const request = await broker.next();
+    broker.partial(request, ["1"], 0);
+    broker.refuse(request, "limit", "sendHighWaterMark");
+    expect((await first).value?.map(String)).toEqual(["1"]);
+    await expect(parts.next()).rejects.toMatchObject({ code: "ERR_STREAM_INTERRUPTED", reason: "limit" });
+
+    const joined = asked(client.request("echo", "x"));
+    const other = await broker.next();
+    broker.partial(other, ["1"], 0);
+    broker.refuse(other, "limit", "sendHighWaterMark");
+    await expect(joined).rejects.toMatchObject({ code: "ERR_BROKER_LIMIT", retryable: true });
+    await expect(joined).rejects.toThrow("limit sendHighWaterMark of the broker is reached");
   });
 
   it("that is aborted rejects at once, parts that nobody has read notwithstanding", async () => {

@@ -28,6 +28,10 @@ class MeasuredBroker {
 
   handle(input: MajordomoBrokerInput): void {
     this.#machine.handle(input, 0);
+    this.#note();
+  }
+
+  #note(): void {
     for (let output = this.#machine.take(); output !== undefined; output = this.#machine.take()) {
       if (output.type === "status") this.metrics.note(output.event);
     }
@@ -40,6 +44,9 @@ class MeasuredBroker {
 
   gone(worker: string): void {
     this.handle({ type: "departed", peer: worker, isAnonymous: false });
+    // For a moment the broker waits for more connections to end.
+    this.#machine.tick(20);
+    this.#note();
   }
 
   request(service: string): void {

@@ -13,6 +13,9 @@ function exhaustMemory(): never {
   for (;;) waste.push(new Array<number>(1e6).fill(Math.PI));
 }
 
+/** What became of the parts of the last request whose handler did not wait for them. */
+let fates: Promise<string[]> = Promise.resolve([]);
+
 /** What the first frame names, with the second as its argument. */
 const handler: ThreadHandler = async ({ body: [what, argument], signal, partial }) => {
   switch (String(what)) {
@@ -32,6 +35,16 @@ const handler: ThreadHandler = async ({ body: [what, argument], signal, partial 
       // Nobody waits for this one, and it is still sent before the end.
       void partial("third");
       return "end";
+    case "late": {
+      const inTime = partial("in time").then(() => "passed");
+      const late = new Promise<string>((resolve) => {
+        setImmediate(() => partial("too late").catch(({ code }) => resolve(code)));
+      });
+      fates = Promise.all([inTime, late]);
+      return "end";
+    }
+    case "what-became-of-it":
+      return (await fates).join(", ");
     case "too-much":
       await partial("x".repeat(1000));
       return String(signal.aborted);

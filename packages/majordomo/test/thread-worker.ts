@@ -2,14 +2,16 @@
 import { MajordomoWorker } from "../src/worker.js";
 
 const [endpoint, handler, options] = process.argv.slice(2) as [string, string, string];
-const { threads, ...rest } = JSON.parse(options);
+const { threads, closesAtStart, ...rest } = JSON.parse(options);
 
 await using worker = new MajordomoWorker("echo", rest);
 worker.on("status", (event) => console.log(JSON.stringify(event)));
 worker.connect(endpoint);
 process.once("SIGTERM", () => void worker.close());
 try {
-  await worker.serve(new URL(handler), { threads });
+  const serving = worker.serve(new URL(handler), { threads });
+  if (closesAtStart) void worker.close();
+  await serving;
 } catch (error) {
   console.log(JSON.stringify({ type: "serve-failed", message: (error as Error).message }));
 }

@@ -13,6 +13,8 @@ import { address, BareBroker, DISCONNECT, DROPPED, FAILED, final, partial } from
 const program = fileURLToPath(new URL("thread-worker.ts", import.meta.url));
 const handler = new URL("thread-handler.ts", import.meta.url).href;
 
+type ProcessOptions = MajordomoWorkerOptions & { threads?: number; closesAtStart?: boolean };
+
 /** A worker in a process of its own. */
 class WorkerProcess {
   readonly events: string[] = [];
@@ -21,7 +23,7 @@ class WorkerProcess {
 
   constructor(
     endpoint: string,
-    options: MajordomoWorkerOptions & { threads?: number } = {},
+    options: ProcessOptions = {},
     module: string = handler,
     flags: string[] = [],
   ) {
@@ -58,7 +60,7 @@ function flag(): { path: string; raise(): void } {
 }
 
 /** A broker of ours with such a worker, and a way to give that a request. */
-async function start(...options: [(MajordomoWorkerOptions & { threads?: number })?, string?, string[]?]) {
+async function start(...options: [ProcessOptions?, string?, string[]?]) {
   const broker = new BareBroker();
   const worker = new WorkerProcess(broker.endpoint, ...options);
   const { id } = await broker.welcome();
@@ -91,6 +93,15 @@ describe("handlers in threads", { timeout: 30_000 }, () => {
     expect(await hear()).toEqual([...partial("x", "second"), "of two frames"]);
     expect(await hear()).toEqual(partial("x", "third"));
     expect(await hear()).toEqual(final("x", "end"));
+  });
+
+  it("say nothing after the end: a part is refused, and one that nobody waited for is passed", async () => {
+    const { give, hear } = await start({ threads: 1 });
+    give("x", "late");
+    expect(await hear()).toEqual(partial("x", "in time"));
+    expect(await hear()).toEqual(final("x", "end"));
+    give("y", "what-became-of-it");
+    expect(await hear()).toEqual(final("y", "passed, ERR_ALREADY_ANSWERED"));
   });
 
   it("that throw, or return what is no body, are reported with the message", async () => {
@@ -141,15 +152,17 @@ describe("handlers in threads", { timeout: 30_000 }, () => {
   });
 
   it("hear that the worker closes, and may finish", async () => {
-    const { give, hear, worker } = await start({ lingerMs: 60_000 });
+    const { broker, id, give, hear, worker } = await start({ lingerMs: 60_000 });
     give("x", "wait");
     expect(await hear()).toEqual(partial("x", "waiting"));
     worker.terminate();
     expect((await hear()).slice(0, 2)).toEqual(["MDPW02", "\x05"]);
     expect(await hear()).toEqual(final("x", "MajordomoWorker is closed"));
     expect(await hear()).toEqual(DISCONNECT);
+    broker.send(id, DISCONNECT);
     expect(await worker.ended).toBe(0);
-    expect(worker.events.slice(-2)).toEqual(["session-closed", "served"]);
+    // The threads end while the broker's answer is waited for.
+    expect(worker.events.slice(-2).sort()).toEqual(["served", "session-closed"]);
   });
 
   it("are ended when `lingerMs` is over, whatever they compute", async () => {
@@ -163,6 +176,17 @@ describe("handlers in threads", { timeout: 30_000 }, () => {
     expect(await worker.ended).toBe(0);
     expect(worker.events.at(-1)).toBe("served");
   });
+});
+
+it("closing a worker while its threads start ends `serve` without an error", {
+  timeout: 30_000,
+}, async () => {
+  const broker = new BareBroker();
+  // It is loaded for ever.
+  const module = "data:text/javascript,await new Promise(() => setInterval(() => {}, 1e6)); export default 5";
+  const worker = new WorkerProcess(broker.endpoint, { closesAtStart: true }, module);
+  expect(await worker.ended).toBe(0);
+  expect(worker.events).toEqual(["session-closed", "served"]);
 });
 
 describe("a module that is no handler", { timeout: 30_000 }, () => {

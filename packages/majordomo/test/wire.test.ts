@@ -83,6 +83,9 @@ describe("commands are laid out as 7/MDP and 18/MDP have them", () => {
     expect(readable(encodeFinal("0.1", [text("to")], BODY, "dropped"))).toBe(
       "[][MDPW01][0x03][0x746f02][][a][b]",
     );
+    expect(readable(encodeFinal("0.2", [text("to")], BODY, "returned"))).toBe(
+      "[MDPW02][0x04][0x746f03][][a][b]",
+    );
   });
 
   it("a broker's", () => {
@@ -322,7 +325,7 @@ describe("malformed messages", () => {
     ["a reply without an address", [W2, command(4), EMPTY, text("x")]],
     ["a reply without an empty frame", [W2, command(4), ADDRESS, text("x")]],
     ["a reply without a body", [W2, command(4), ADDRESS, EMPTY]],
-    ["a reply of an unknown outcome", [W2, command(4), Uint8Array.of(...ADDRESS, 3), EMPTY, text("x")]],
+    ["a reply of an unknown outcome", [W2, command(4), Uint8Array.of(...ADDRESS, 4), EMPTY, text("x")]],
   ])("a broker gets %s", (_what, frames) => {
     expect(decodeAtBroker([ROUTING_ID, ...frames], addresses)).toMatchObject({
       type: "malformed",

@@ -29,6 +29,10 @@ export class WorkerDriver {
     return this.feed({ type: "demand", count });
   }
 
+  withdraw(count: number, concurrency: number): this {
+    return this.feed({ type: "withdraw", count, concurrency });
+  }
+
   connect(endpoint = "tcp://broker:1"): this {
     return this.feed({ type: "connect", endpoint });
   }

@@ -41,24 +41,32 @@ describe("closing a worker", () => {
   });
 
   it.each([
-    ["crosses it", (worker: WorkerDriver) => worker.close().request(1, "b").reply(1).dismiss(1), 0],
-    [
-      "waits for the application",
-      (worker: WorkerDriver) => worker.request(1, "b").close().reply(1).dismiss(1),
-      1,
-    ],
-    ["fails meanwhile", (worker: WorkerDriver) => worker.close().drop(1, "aborted").dismiss(1), 1],
-    ["is dropped meanwhile", (worker: WorkerDriver) => worker.close().drop(1).dismiss(1), 1],
-    ["runs for too long", (worker: WorkerDriver) => worker.close().feed({ type: "time-is-up" }), 1],
-  ])("leaves a request unanswered that %s: the broker gives it to another", (_which, happens, returned) => {
-    const worker = happens(new WorkerDriver().ours().request(1, "a").clear());
-    expect(worker.said.filter((word) => !word.endsWith("@a"))).toEqual([
-      "1: 0.2 heartbeat credit 0",
-      "1: 0.2 disconnect",
-    ]);
+    ["crosses it", (worker: WorkerDriver) => worker.close().request(1, "b"), "b", 0],
+    ["waits for the application", (worker: WorkerDriver) => worker.request(1, "b").close(), "b", 1],
+    ["fails meanwhile", (worker: WorkerDriver) => worker.close().drop(1, "aborted"), "a", 1],
+    ["is dropped meanwhile", (worker: WorkerDriver) => worker.close().drop(1), "a", 1],
+  ])(
+    "gives a request back at once that %s, while another runs: others can have it",
+    (_which, happens, name, returned) => {
+      const worker = happens(new WorkerDriver().ours(2).request(1, "a").request(1, "slow").clear());
+      const said = worker.said.filter((word) => !word.endsWith("@slow"));
+      expect(said).toEqual(["1: 0.2 heartbeat credit 0", `1: 0.2 returned  to @${name}`]);
+      expect(worker.deeds).toEqual([]);
+      expect(worker.machine).toMatchObject({ sessions: 1, waiting: 0, stats: { returned } });
+    },
+  );
+
+  it("leaves a request that runs for too long to others with DISCONNECT", () => {
+    const worker = new WorkerDriver().ours().request(1).clear().close().feed({ type: "time-is-up" });
+    expect(worker.said).toEqual(["1: 0.2 heartbeat credit 0", "1: 0.2 disconnect"]);
     expect(worker.deeds.at(-1)).toBe("closed");
-    expect(worker.deeds.some((deed) => deed.startsWith("run"))).toBe(false);
-    expect(worker.machine).toMatchObject({ sessions: 0, waiting: 0, stats: { returned } });
+    expect(worker.machine).toMatchObject({ sessions: 0, waiting: 0, stats: { returned: 1 } });
+  });
+
+  it("leaves when the last request at hand is given back", () => {
+    const worker = new WorkerDriver().ours().request(1).clear().close().drop(1, "aborted");
+    expect(worker.said.slice(1)).toEqual(["1: 0.2 returned  to @x", "1: 0.2 disconnect"]);
+    expect(worker.dismiss(1).deeds).toEqual(["discard 1", "closed"]);
   });
 
   it("tells of a request that crosses it, and of one that fails meanwhile", () => {
@@ -189,17 +197,33 @@ describe("disconnecting a worker", () => {
     expect(worker.clear().disconnect().outputs).toEqual([]);
   });
 
-  it("answers all that the broker has given it, what waits included", () => {
+  it("answers what it has begun, and gives back to a broker of ours what waits or crosses the leave", () => {
     const worker = new WorkerDriver().ours().request(1, "a").request(1, "b").clear().disconnect();
-    expect(worker.reply(1).demand().deeds).toEqual(["run 2 b"]);
-    worker.drop(2, "broken");
-    expect(worker.said).toEqual([
+    expect(worker.request(1, "c").said).toEqual([
       "1: 0.2 heartbeat credit 0",
-      "1: 0.2 final reply to @a",
-      "1: 0.2 handler-failed broken to @b",
-      "1: 0.2 disconnect",
+      "1: 0.2 returned  to @b",
+      "1: 0.2 returned  to @c",
     ]);
-    expect(worker.dismiss(1).deeds).toEqual(["run 2 b", "discard 1"]);
+    expect(worker.statuses).toEqual(["request-refused:leaving"]);
+    worker.clear().drop(1, "broken").demand();
+    expect(worker.said).toEqual(["1: 0.2 handler-failed broken to @a", "1: 0.2 disconnect"]);
+    expect(worker.dismiss(1).deeds).toEqual(["discard 1"]);
+    expect(worker.machine.stats).toMatchObject({ requests: 3, returned: 1, refused: 1, failed: 1 });
+  });
+
+  it("gives back nothing of other brokers", () => {
+    const worker = new WorkerDriver().demand().connect("tcp://a:1").connect("tcp://b:1").up(1).up(2);
+    worker.greet(1).greet(2).request(1, "a").request(2, "b").request(1, "c").clear().disconnect("tcp://a:1");
+    expect(worker.said).toEqual(["1: 0.2 heartbeat credit 0", "1: 0.2 returned  to @c"]);
+    expect(worker.clear().reply(1).demand().deeds).toEqual(["run 2 b"]);
+  });
+
+  it("answers all that another's broker has given it, what waits included: that could not be told", () => {
+    const worker = new WorkerDriver().foreign().request(1, "a").request(1, "b").clear().disconnect();
+    expect([worker.reply(1).demand().deeds, worker.reply(2).said]).toEqual([
+      ["run 2 b"],
+      ["1: 0.1 final reply to @a", "1: 0.1 final reply to @b", "1: 0.1 disconnect"],
+    ]);
   });
 
   it("goes on with requests that are cancelled meanwhile", () => {

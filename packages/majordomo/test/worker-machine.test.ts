@@ -108,6 +108,42 @@ describe("requests", () => {
   });
 });
 
+describe("an application that asks for fewer requests than before", () => {
+  it("is told to brokers of ours: none is run for nobody, and the session stays", () => {
+    const worker = new WorkerDriver().ours().request(1).withdraw(0, 0);
+    expect(worker.said).toEqual(["1: 0.2 heartbeat credit 0"]);
+    expect(worker.clear().reply(1).said).toEqual(["1: 0.2 final reply to @x"]);
+    expect(worker.clear().demand().said).toEqual(["1: 0.2 heartbeat credit 1"]);
+    expect(worker.request(1, "y").deeds).toEqual(["run 2 y"]);
+  });
+
+  it("gives back what crosses that, and what waits, for nobody will ask", () => {
+    const worker = new WorkerDriver().ours().request(1, "a").request(1, "b").clear().withdraw(0, 0);
+    expect(worker.request(1, "c").said).toEqual([
+      "1: 0.2 heartbeat credit 0",
+      "1: 0.2 returned  to @b",
+      "1: 0.2 returned  to @c",
+    ]);
+    expect(worker.machine).toMatchObject({ running: 1, waiting: 0, stats: { returned: 2 } });
+  });
+
+  it("keeps what comes as long as somebody asks, and what another's broker gives in any case", () => {
+    const ours = new WorkerDriver().ours(3).withdraw(2, 1).request(1, "a").request(1, "b");
+    expect(ours.said).toEqual(["1: 0.2 heartbeat credit 1"]);
+    expect(ours.machine).toMatchObject({ running: 1, waiting: 1 });
+    const foreign = new WorkerDriver().foreign().withdraw(1, 0).request(1);
+    expect([foreign.said, foreign.deeds]).toEqual([[], []]);
+    expect(foreign.demand().deeds).toEqual(["run 1 x"]);
+  });
+
+  it("has no credit below 0, while what it had runs for nobody", () => {
+    const worker = new WorkerDriver().demand(2).connect("tcp://a:1").connect("tcp://b:1").up(1).up(2);
+    worker.greet(1).greet(2).request(1).lost(1).clear().withdraw(1, 0);
+    expect(worker.said).toEqual(["2: 0.2 heartbeat credit 0"]);
+    expect(worker.clear().reply(1).said).toEqual([]);
+  });
+});
+
 describe("parts of a reply", () => {
   it("leave at once toward a broker that speaks 0.2", () => {
     const worker = new WorkerDriver()

@@ -12,6 +12,7 @@ import {
   newWorker,
   notice,
   partial,
+  RETURNED,
 } from "./bare-broker.js";
 
 const next = async (worker: MajordomoWorker): Promise<MajordomoRequest> => {
@@ -102,6 +103,47 @@ describe("with a broker of ours", () => {
     for (const index of [2, 0, 1]) await (await requests[index])?.reply("done");
     for (const name of ["c", "a", "b"]) expect((await broker.next()).words).toEqual(final(name, "done"));
     expect(worker.stats()).toMatchObject({ requests: 3, answered: 3, running: 0, waiting: 0, sessions: 1 });
+  });
+
+  it("a worker that is to run 20,000 more at a time says so once", async () => {
+    const broker = new BareBroker();
+    const worker = newWorker(broker.endpoint, sleepless);
+    const known = reported(worker, "broker-recognised");
+    void worker.serve(({ body }) => [...body]);
+    const { id } = await broker.welcome();
+    await known;
+    void worker.serve(({ body }) => [...body], { concurrency: 20_000 });
+    expect((await broker.next()).words).toEqual([
+      "MDPW02",
+      "\x05",
+      notice(60_000, 20_001).toString("latin1"),
+    ]);
+    broker.give(id, "x");
+    expect((await broker.next()).words, "the next word is an answer").toEqual(final("x", "x"));
+    expect(worker.stats().sockets.sent, "READY, the credit and the reply").toBe(3);
+  });
+
+  it("an iteration that is broken off takes no request for nobody: what crosses that goes back", async () => {
+    const broker = new BareBroker();
+    const worker = newWorker(broker.endpoint, sleepless);
+    const iterated = (async () => {
+      for await (const request of worker) {
+        await request.reply("done");
+        break;
+      }
+    })();
+    const { id } = await broker.welcome();
+    broker.give(id, "a");
+    await iterated;
+    broker.give(id, "b");
+    expect((await broker.next()).words).toEqual(final("a", "done"));
+    expect((await broker.next()).words).toEqual(["MDPW02", "\x05", notice(60_000, 0).toString("latin1")]);
+    expect((await broker.next()).words).toEqual(final("b", "", RETURNED));
+    const taken = next(worker);
+    expect((await broker.next()).words.at(-1)).toBe(notice(60_000, 1).toString("latin1"));
+    broker.give(id, "c");
+    await (await taken).reply("done");
+    expect((await broker.next()).words).toEqual(final("c", "done"));
   });
 
   it("parts are sent as they come, however many there are: a handler that waits for each does not run ahead", async () => {
@@ -257,7 +299,7 @@ describe("leaving", () => {
     for await (const _request of worker) throw new Error("a closed worker takes no requests");
   });
 
-  it("leaves to others what a handler gives up because of it", async () => {
+  it("gives back at once what a handler gives up because of it", async () => {
     const broker = new BareBroker();
     const worker = newWorker(broker.endpoint, { heartbeatMs: 60_000, lingerMs: 60_000 });
     let begin = (): void => undefined;
@@ -274,6 +316,7 @@ describe("leaving", () => {
     const closed = worker.close();
     await serving;
     expect((await broker.next()).words.slice(0, 2)).toEqual(["MDPW02", "\x05"]);
+    expect((await broker.next()).words).toEqual(final("x", "", RETURNED));
     expect((await broker.next()).words).toEqual(DISCONNECT);
     broker.send(id, DISCONNECT);
     await closed;

@@ -80,6 +80,8 @@ export class ParanoidPirateWorkerMachine
         this.#bench.demand(input.count);
         this.#grow();
         return this.#work();
+      case "withdraw":
+        return this.#bench.withdraw(input.count, input.concurrency);
       case "malformed":
         this.stats.malformed += 1;
         this.#report({ type: "message-dropped", at: now, reason: input.reason });

@@ -94,6 +94,8 @@ export class SimplePirateWorkerMachine implements Machine<SimplePirateWorkerInpu
         return this.#received(input.connection, input.request);
       case "demand":
         return this.#demanded(input.count);
+      case "withdraw":
+        return this.#bench.withdraw(input.count, input.concurrency);
       case "reply":
         return this.#replied(input.ticket, input.body);
       case "drop":

@@ -1,5 +1,6 @@
 import type { DemoPattern } from "../pattern.js";
 import { queueWithWorkers } from "../queue-with-workers.js";
+import { blackHole } from "../workers-behind.js";
 
 const PACE = ["--heartbeat", "100", "--liveness", "3"];
 
@@ -8,14 +9,5 @@ export const pattern: DemoPattern = queueWithWorkers({
   title: "Paranoid Pirate",
   queueArgs: PACE,
   workerArgs: [...PACE, "--concurrency", "8"],
-  faults: [
-    {
-      name: "black hole, then half open",
-      inject: (stage) => stage.path("queue").hold(),
-      heal(stage) {
-        stage.path("queue").lose();
-        stage.path("queue").release();
-      },
-    },
-  ],
+  faults: [blackHole("queue")],
 });

@@ -230,12 +230,14 @@ export class SocketDriver implements TransportSocket {
   async #pump(): Promise<void> {
     const slice = new Slice();
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      let pauseMs = 0;
-      while (!(await this.#sendNow(next)) && !this.#closed) {
-        // No peer has room. Waiting for one in zeromq.js may never end, so this asks again.
-        await (pauseMs === 0 ? yieldToEventLoop() : sleep(pauseMs));
-        pauseMs = Math.min(2 * pauseMs + 1, MAX_ROOM_PAUSE_MS);
-        slice.begin();
+      if (this.#isWanted(next)) {
+        // Here and not in a function of its own: one more promise for each message is felt.
+        try {
+          await this.#socket.send(next.frames);
+          this.stats.sent += 1;
+        } catch (error) {
+          if (!this.#hasFailed(next, error)) await this.#sendLater(next, slice);
+        }
       }
       if (this.#closed) break;
       this.stats.queued = this.#queue.length;
@@ -248,20 +250,32 @@ export class SocketDriver implements TransportSocket {
     this.#drained?.();
   }
 
-  /** Sends a message if it can; false if it must wait for room. */
-  async #sendNow({ frames, isWanted }: Outgoing): Promise<boolean> {
-    if (isWanted?.() === false) {
-      this.stats.discarded += 1;
-      return true;
+  /** No peer has room. Waiting for one in zeromq.js may never end, so this asks again and again. */
+  async #sendLater(outgoing: Outgoing, slice: Slice): Promise<void> {
+    for (let pauseMs = 0; !this.#closed; pauseMs = Math.min(2 * pauseMs + 1, MAX_ROOM_PAUSE_MS)) {
+      await (pauseMs === 0 ? yieldToEventLoop() : sleep(pauseMs));
+      slice.begin();
+      if (this.#closed || !this.#isWanted(outgoing)) return;
+      try {
+        await this.#socket.send(outgoing.frames);
+        this.stats.sent += 1;
+        return;
+      } catch (error) {
+        if (this.#hasFailed(outgoing, error)) return;
+      }
     }
-    try {
-      await this.#socket.send(frames);
-      this.stats.sent += 1;
-    } catch (error) {
-      if (this.#closed) return false;
-      if (!this.#routes && errorCode(error) === "EAGAIN") return false;
-      this.#refused(frames, error);
-    }
+  }
+
+  #isWanted({ isWanted }: Outgoing): boolean {
+    if (isWanted?.() !== false) return true;
+    this.stats.discarded += 1;
+    return false;
+  }
+
+  /** False if a message that could not be sent only waits for room. */
+  #hasFailed({ frames }: Outgoing, error: unknown): boolean {
+    if (this.#closed || (!this.#routes && errorCode(error) === "EAGAIN")) return false;
+    this.#refused(frames, error);
     return true;
   }
 

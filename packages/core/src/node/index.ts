@@ -6,7 +6,7 @@
  */
 export { OpenCalls } from "./calls.js";
 export { type DriverStats, SocketDriver } from "./driver.js";
-export { Inbox, type ServeOptions } from "./inbox.js";
+export { Inbox, type InboxOwner, type ServeOptions } from "./inbox.js";
 export { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
 export { type QueueEngine, QueueRole } from "./queue-role.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";

@@ -60,9 +60,10 @@ export abstract class WorkerRole<E extends StatusEvent, R extends IncomingReques
   readonly #options: WorkerRoleOptions;
   readonly #engine: WorkerEngine;
   readonly #makeRequest: MakeRequest<R>;
-  readonly #inbox: Inbox<R & WorkerRequest> = new Inbox(() =>
-    this.#engine.feed({ type: "demand", count: 1 }),
-  );
+  readonly #inbox: Inbox<R & WorkerRequest> = new Inbox({
+    demand: (count) => this.#engine.feed({ type: "demand", count }),
+    withdraw: (count, concurrency) => this.#engine.feed({ type: "withdraw", count, concurrency }),
+  });
   readonly #tickets = new Map<number, AbortController>();
   #closing: Promise<void> | undefined;
   #left: (() => void) | undefined;
@@ -106,8 +107,8 @@ export abstract class WorkerRole<E extends StatusEvent, R extends IncomingReques
   }
 
   /**
-   * Leaves a queue: takes nothing more from it, and replies to what it has of it. An endpoint that is not in
-   * use is let pass.
+   * Leaves a queue: takes nothing more from it, and replies to what it has of it, other than what can be given
+   * back (Majordomo) and was not begun. An endpoint that is not in use is let pass.
    *
    * @throws TypeError or RangeError if the endpoint is not of the form `transport://address`
    */
@@ -137,8 +138,8 @@ export abstract class WorkerRole<E extends StatusEvent, R extends IncomingReques
 
   /**
    * The requests as they come; each call of `next()` takes one. Ends when the worker is closed. Whoever stops
-   * before that leaves sessions that have said READY, and the next request of each waits here: close the
-   * worker, or `disconnect()` it, when it is to take no more.
+   * before that asks for no more, and a Majordomo broker of ours is told so. Other sessions have said READY, and the
+   * next request of each waits here: close the worker, or `disconnect()` it, when it is to take no more.
    */
   [Symbol.asyncIterator](): AsyncIterator<R, undefined> {
     return this.#inbox.iterator();

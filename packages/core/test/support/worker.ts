@@ -42,7 +42,7 @@ export class FakeEngine {
   }
 
   get demanded(): number {
-    return this.calls.filter(({ type }) => type === "demand").length;
+    return this.calls.reduce((sum, call) => (call.type === "demand" ? sum + call.count : sum), 0);
   }
 }
 

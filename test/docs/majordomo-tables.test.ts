@@ -1,0 +1,272 @@
+import { resolveSettings } from "@seaworthy/core";
+import {
+  MajordomoBroker,
+  type MajordomoBrokerEvent,
+  MajordomoClient,
+  type MajordomoClientEvent,
+  type MajordomoRequest,
+  type MajordomoRequestError,
+  MajordomoWorker,
+  type MajordomoWorkerEvent,
+  type ServiceInfo,
+  type WorkerInfo,
+} from "@seaworthy/majordomo";
+import * as majordomo from "@seaworthy/majordomo/machine";
+import { describe, expect, test } from "vitest";
+import { workspaceFile } from "./site.js";
+import { documented, named, numberIn, pageSource, table } from "./tables.js";
+
+const page = await pageSource("docs/patterns/majordomo.md");
+
+const options = {
+  "### Broker": majordomo.resolveBrokerOptions(),
+  "### Worker": majordomo.resolveWorkerOptions(),
+  "### Client": majordomo.resolveClientOptions(),
+};
+
+describe("option tables have every option, with the default that the code has", () => {
+  test.each(Object.entries(options))("%s", (heading, actual) => {
+    expect(documented(table(page, heading), actual)).toStrictEqual(actual);
+  });
+
+  test.each(["sendHighWaterMark", "maxQueued"] as const)("%s of the broker's socket", (setting) => {
+    const row = table(page, "### Broker").find(([name]) => name === "`socket`");
+    const [, stated = ""] = new RegExp(`\`${setting}\` ([\\d,]+)`).exec(row?.[1] ?? "") ?? [];
+    expect(numberIn(stated)).toBe(options["### Broker"].socket[setting]);
+  });
+
+  test("settings of sockets", () => {
+    const actual = resolveSettings("test", {});
+    const { curve, ...rest } = documented(table(page, "### Socket"), actual);
+    expect(curve).toBe(actual.curve);
+    expect(rest).toStrictEqual(actual);
+  });
+});
+
+/** Each type of a union of events; the compiler demands all of them, and no other. */
+type Types<E extends { type: string }> = Record<E["type"], true>;
+
+const brokerEvents: Types<MajordomoBrokerEvent> = {
+  "worker-joined": true,
+  "worker-expired": true,
+  "worker-returned": true,
+  "worker-gone": true,
+  "worker-refused": true,
+  "service-added": true,
+  "service-removed": true,
+  "request-dropped": true,
+  "request-redelivered": true,
+  "reply-dropped": true,
+  "reply-undeliverable": true,
+  "message-dropped": true,
+  "process-stalled": true,
+};
+const workerEvents: Types<MajordomoWorkerEvent> = {
+  "session-opened": true,
+  "session-lost": true,
+  "session-renewed": true,
+  "session-closed": true,
+  "broker-recognised": true,
+  "handler-failed": true,
+  "thread-failed": true,
+  "reply-dropped": true,
+  "request-refused": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+const clientEvents: Types<MajordomoClientEvent> = {
+  "connection-opened": true,
+  "connection-lost": true,
+  "connection-failed": true,
+  "connection-abandoned": true,
+  "connection-replaced": true,
+  "broker-recognised": true,
+  "request-retried": true,
+  "request-failed": true,
+  "reply-dropped": true,
+  "send-refused": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+
+test.each([
+  ["### Of the broker", brokerEvents],
+  ["### Of the worker", workerEvents],
+  ["### Of the client", clientEvents],
+])("every status event is on the page, and no other: %s", (heading, actual) => {
+  expect(named(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
+});
+
+/** What a field of an event may say. */
+type Values<E, T extends string, K extends string> = E extends { type: infer U }
+  ? T extends U
+    ? E extends Record<K, infer V>
+      ? Record<V & string, true>
+      : never
+    : never
+  : never;
+
+const gone: Values<MajordomoBrokerEvent, "worker-gone", "reason"> = {
+  disconnected: true,
+  departed: true,
+  silent: true,
+  unexpected: true,
+  "peer-unknown": true,
+  "peer-full": true,
+  "queue-full": true,
+};
+const refused: Values<MajordomoBrokerEvent, "worker-refused", "reason"> = {
+  maxWorkers: true,
+  maxServices: true,
+  "reserved-name": true,
+};
+const dropped: Values<MajordomoBrokerEvent, "request-dropped", "reason"> = {
+  "no-worker": true,
+  "too-old": true,
+  "given-up": true,
+  limit: true,
+  "client-gone": true,
+  cancelled: true,
+  closing: true,
+  "handler-failed": true,
+  dropped: true,
+};
+const repliesDropped: Values<MajordomoBrokerEvent, "reply-dropped", "reason"> = {
+  late: true,
+  unknown: true,
+  "body-too-large": true,
+  "no-room": true,
+};
+const undeliverable: Values<MajordomoBrokerEvent, "reply-undeliverable", "reason"> = {
+  "peer-unknown": true,
+  "peer-full": true,
+  "queue-full": true,
+};
+const lost: Values<MajordomoWorkerEvent, "session-lost", "how"> = {
+  silent: true,
+  disconnected: true,
+  failed: true,
+  dismissed: true,
+};
+const workersReplies: Values<MajordomoWorkerEvent, "reply-dropped", "reason"> = {
+  "session-lost": true,
+  "client-gone": true,
+};
+const notRun: Values<MajordomoWorkerEvent, "request-refused", "reason"> = {
+  "queue-full": true,
+  "not-ready": true,
+  leaving: true,
+};
+const replaced: Values<MajordomoClientEvent, "connection-replaced", "reason"> = {
+  silent: true,
+  lost: true,
+  failed: true,
+  disconnected: true,
+  closing: true,
+};
+const retried: Values<MajordomoClientEvent, "request-retried", "reason"> = {
+  "timed-out": true,
+  "connection-lost": true,
+  incomplete: true,
+  "no-worker": true,
+  "too-old": true,
+  limit: true,
+  closing: true,
+  dropped: true,
+};
+const clientsReplies: Values<MajordomoClientEvent, "reply-dropped", "reason"> = {
+  late: true,
+  incomplete: true,
+  unknown: true,
+};
+
+test.each([
+  ["### Of the broker", "worker-gone", gone],
+  ["### Of the broker", "worker-refused", refused],
+  ["### Of the broker", "request-dropped", dropped],
+  ["### Of the broker", "reply-dropped", repliesDropped],
+  ["### Of the broker", "reply-undeliverable", undeliverable],
+  ["### Of the worker", "session-lost", lost],
+  ["### Of the worker", "reply-dropped", workersReplies],
+  ["### Of the worker", "request-refused", notRun],
+  ["### Of the client", "connection-replaced", replaced],
+  ["### Of the client", "request-retried", retried],
+  ["### Of the client", "reply-dropped", clientsReplies],
+])("every reason is on the page: %s %s", (heading, event, actual) => {
+  const row = table(page, heading).find(([name]) => name === `\`${event}\``);
+  const stated = [...(row?.at(-1) ?? "").matchAll(/`([\w-]+)`/g)].map(([, reason]) => reason);
+  expect(stated).toEqual(expect.arrayContaining(Object.keys(actual)));
+});
+
+test.each([
+  ["### Counted by the broker", () => new MajordomoBroker()],
+  ["### Counted by the worker", () => new MajordomoWorker("echo")],
+  ["### Counted by the client", () => new MajordomoClient()],
+])("every number of stats() is on the page, and no other: %s", async (heading, create) => {
+  await using role = create();
+  expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
+});
+
+// The compiler demands each member here.
+const request: Record<keyof MajordomoRequest, true> = {
+  body: true,
+  signal: true,
+  isAnswered: true,
+  partial: true,
+  reply: true,
+  fail: true,
+  drop: true,
+};
+const service: Record<keyof ServiceInfo, true> = {
+  name: true,
+  workers: true,
+  free: true,
+  waiting: true,
+  running: true,
+};
+const worker: Record<keyof WorkerInfo, true> = {
+  id: true,
+  service: true,
+  protocol: true,
+  credit: true,
+  running: true,
+  isOurs: true,
+  isMissing: true,
+  silentMs: true,
+};
+const errors: Record<MajordomoRequestError["code"], true> = {
+  ERR_REQUEST_TIMEOUT: true,
+  ERR_BROKER_UNREACHABLE: true,
+  ERR_NO_SERVICE: true,
+  ERR_WORKERS_FAILED: true,
+  ERR_HANDLER_FAILED: true,
+  ERR_BROKER_LIMIT: true,
+  ERR_STREAM_INTERRUPTED: true,
+  ERR_NOT_SUPPORTED: true,
+  ERR_LIMIT_REACHED: true,
+  ERR_ABORTED: true,
+  ERR_CLOSED: true,
+};
+
+test.each([
+  ["every member of the request", "### The request", request],
+  ["every field of a service that is listed", "### Of a service", service],
+  ["every field of a worker that is listed", "### Of a worker", worker],
+  ["every error of the client", "## Errors", errors],
+])("%s is on the page, and no other", (_what, heading, actual) => {
+  const listed = named(table(page, heading)).map((name) => name.replace(/\(.*/, ""));
+  expect(listed.sort()).toEqual(Object.keys(actual).sort());
+});
+
+test("the page and the README list the same metrics", async () => {
+  const metrics = (text: string, head: string): string[] => {
+    const [, rest = ""] = text.split(head);
+    return [...(rest.split("\n\n", 1)[0] ?? "").matchAll(/^\| (`.*?) \|/gm)].map(([, cell = ""]) => cell);
+  };
+  const readme = metrics(
+    await workspaceFile("packages/majordomo/README.md"),
+    "| metrics, with `majordomo_` in front |",
+  );
+  expect(readme).not.toEqual([]);
+  expect(metrics(page, "| Name, after `majordomo_` |")).toEqual(readme);
+});
