@@ -222,7 +222,7 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
       return this.#requests.join(original, input, this.#now);
     }
     if (this.#isClosing) return this.#refuse(input, "closing", NO_TEXT);
-    const known = this.#services.find(frameKey(input.service));
+    const known = this.#services.named(input.service);
     const isFree = known !== undefined && known.waiting === 0 && known.nextWorker(this.#now) !== undefined;
     const limit = this.#requests.limitFor(input, !isFree);
     if (limit !== undefined) return this.#refuse(input, "limit", limit);

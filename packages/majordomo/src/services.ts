@@ -1,4 +1,4 @@
-import { FairQueue, frameKey } from "@seaworthy/core";
+import { FairQueue, frameKey, framesEqual } from "@seaworthy/core";
 import { Service, type ServiceLimits } from "./service.js";
 import type { ServiceRequest } from "./service-request.js";
 
@@ -16,6 +16,7 @@ export class Services {
   readonly #limbo: FairQueue<ServiceRequest>;
   /** How many have, or had a moment ago, a worker. */
   #offered = 0;
+  #last: Service | undefined;
 
   constructor(limits: ServicesLimits) {
     this.#limits = limits;
@@ -34,6 +35,15 @@ export class Services {
 
   find(key: string): Service | undefined {
     return this.#byKey.get(key);
+  }
+
+  /** The same by name. Most often it is the one that was asked for last, which costs less to see than a key to make. */
+  named(name: Uint8Array): Service | undefined {
+    const last = this.#last;
+    if (last !== undefined && framesEqual(last.frame, name)) return last;
+    const service = this.#byKey.get(frameKey(name));
+    this.#last = service;
+    return service;
   }
 
   /** The service of this name, which gets an entry if it has none. {@link tidy} takes it out again. */
@@ -61,6 +71,7 @@ export class Services {
   /** Forgets a service that has no workers and no requests. True if it had been offered. */
   tidy(service: Service): boolean {
     if (service.workers > 0 || service.running > 0 || service.waiting > 0) return false;
+    if (this.#last === service) this.#last = undefined;
     if (!this.#byKey.delete(frameKey(service.frame)) || !service.isOffered) return false;
     this.#offered -= 1;
     return true;
