@@ -32,7 +32,7 @@ export function request(sequence: number): Uint8Array[] {
 export function askDriver(endpoint: string, ask: (sequence: number) => Frames = request): Runner {
   let onReply = (): void => {};
   const dealer = new ZmqTransport("Bench").open(
-    { type: "dealer", ...highWaterMarks },
+    { type: "dealer", ...highWaterMarks, maxQueued: 1_000_000 },
     { message: () => onReply() },
   );
   dealer.connect(endpoint);

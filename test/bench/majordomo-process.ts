@@ -1,9 +1,9 @@
 /**
  * One process of those that majordomo.ts measures; it answers its parent over IPC. Arguments:
  *
- *     broker bare|ours
+ *     broker bare|ours [heartbeat interval]
  *     worker <endpoint> <credit>           a bare socket that echoes
- *     idle-workers <endpoint> <count>      bare sockets that send heartbeats, and nothing else
+ *     idle-workers <endpoint> <count> <heartbeat interval>   bare sockets that send heartbeats, and nothing else
  *     client <endpoint> <body size>        a bare socket that asks
  */
 import { MajordomoBroker } from "@seaworthy/majordomo";
@@ -44,11 +44,11 @@ const ANY_PORT = "tcp://127.0.0.1:*";
 const service = Buffer.from("echo");
 const HEARTBEAT_MS = 1000;
 
-async function startBroker(kind: string): Promise<void> {
+async function startBroker(kind: string, heartbeatMs: number): Promise<void> {
   if (kind === "bare")
     return void process.send?.({ endpoint: startBareBroker(ANY_PORT) } satisfies Listening);
   const limits = { maxWaiting: 1_000_000, maxWorkers: 20_000, requestTtlMs: 600_000 };
-  const broker = new MajordomoBroker({ ...limits, socket: highWaterMarks });
+  const broker = new MajordomoBroker({ ...limits, heartbeatMs, socket: highWaterMarks });
   const endpoint = await broker.bind(ANY_PORT);
   process.send?.({ endpoint } satisfies Listening);
   process.on("message", () => {
@@ -91,9 +91,9 @@ function startWorker(endpoint: string, credit: number): void {
   process.send?.({});
 }
 
-async function startIdleWorkers(endpoint: string, count: number): Promise<void> {
+async function startIdleWorkers(endpoint: string, count: number, heartbeatMs: number): Promise<void> {
   const context = new Context({ maxSockets: 2 * count + 16, ioThreads: 1 });
-  const ready = encodeReady("0.2", service, { heartbeatMs: HEARTBEAT_MS, credit: 1 });
+  const ready = encodeReady("0.2", service, { heartbeatMs, credit: 1 });
   const beat = encodeHeartbeat("0.2", undefined);
   for (let index = 0; index < count; index++) {
     const socket = new Dealer({ context, linger: 0 });
@@ -101,8 +101,8 @@ async function startIdleWorkers(endpoint: string, count: number): Promise<void> 
     await socket.send([...ready]);
     // Spread over the interval, as the workers of many processes are.
     setTimeout(
-      () => setInterval(() => void socket.send([...beat]), HEARTBEAT_MS),
-      (HEARTBEAT_MS * index) / count,
+      () => setInterval(() => void socket.send([...beat]), heartbeatMs),
+      (heartbeatMs * index) / count,
     );
     void (async () => {
       for await (const _ of socket);
@@ -129,8 +129,8 @@ function startClient(endpoint: string, bodyBytes: number): void {
 // Nobody is left behind when the parent is stopped.
 process.on("disconnect", () => process.exit());
 
-const [role, first = "", second = "0"] = process.argv.slice(2);
-if (role === "broker") await startBroker(first);
+const [role, first = "", second = "0", third = "0"] = process.argv.slice(2);
+if (role === "broker") await startBroker(first, Number(second) || HEARTBEAT_MS);
 else if (role === "worker") startWorker(first, Number(second));
-else if (role === "idle-workers") await startIdleWorkers(first, Number(second));
+else if (role === "idle-workers") await startIdleWorkers(first, Number(second), Number(third));
 else startClient(first, Number(second));
