@@ -69,6 +69,9 @@ class Slice {
   }
 }
 
+/** So many messages leave together at most, as far as it is for us. */
+const BATCH = 16;
+
 function errorCode(error: unknown): unknown {
   return (error as { code?: unknown } | null)?.code;
 }
@@ -162,6 +165,8 @@ export class SocketDriver implements TransportSocket {
       // behind the other cost ZeroMQ fewer wake-ups of its own thread than replies between what is read.
       process.nextTick(() => this.#beginToPump());
     }
+    // More at a time would keep a worker waiting that could have begun with the first.
+    if (this.#queue.length >= BATCH) this.#beginToPump();
     return true;
   }
 
