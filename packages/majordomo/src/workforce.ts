@@ -22,9 +22,6 @@ import { WorkerRecord } from "./worker-record.js";
  */
 const SETTLE_MS = 20;
 
-/** How much of an interval a heartbeat may be early, so that those of many workers leave together. */
-const EARLY_SHARE = 0.1;
-
 /** Whom workers bring news to. */
 export interface Employer {
   emit(output: MajordomoBrokerOutput): void;
@@ -106,7 +103,9 @@ export class Workforce {
 
   tick(now: number): void {
     this.#now = now;
-    while ((this.#books.deadline ?? Number.POSITIVE_INFINITY) <= now) this.#lookAfterAll();
+    for (let due = this.#books.takeDue(now); due !== undefined; due = this.#books.takeDue(now)) {
+      this.#look(due);
+    }
     if (this.#settledAt !== undefined && now >= this.#settledAt) this.#settle();
     // Only now, so that what a dead worker had is not given to another that has died with it.
     this.#giveOn();
@@ -287,20 +286,11 @@ export class Workforce {
     this.#employer.freed(worker.service);
   }
 
-  /** Looks after those whose time has come, and those whose heartbeat would be due in a moment: together they cost less. */
-  #lookAfterAll(): void {
-    const soon = this.#now + this.#options.heartbeatMs * EARLY_SHARE;
-    const due: WorkerRecord[] = [];
-    for (let next = this.#books.takeDue(soon); next !== undefined; next = this.#books.takeDue(soon))
-      due.push(next);
-    for (const worker of due) this.#look(worker, soon);
-  }
-
-  /** Looks after the heartbeat of a worker. */
-  #look(worker: WorkerRecord, soon: number): void {
+  /** Looks after the heartbeat of a worker whose time has come. */
+  #look(worker: WorkerRecord): void {
     if (this.#now >= worker.silentAt) this.#step(worker, "silent", "silent");
     if (worker.state === "gone") return;
-    if (worker.heartbeat.isDue(soon)) this.#sendHeartbeat(worker);
+    if (worker.heartbeat.isDue(this.#now)) this.#sendHeartbeat(worker);
     this.#books.watch(worker);
   }
 
