@@ -1,21 +1,19 @@
 import { type MajordomoBrokerOptions, resolveBrokerOptions } from "./broker-options.js";
-import { LOG_LEVELS, type LogLevel } from "./daemon-log.js";
-
-/** A flag of the command line. */
-export interface Flag {
-  readonly name: string;
-  /** What stands for its value in the help; a flag without one has no value. */
-  readonly value?: string;
-  readonly help: string;
-  /** It may be given more than once. */
-  readonly isMultiple?: boolean;
-}
+import {
+  bytes,
+  count,
+  defaultsOf,
+  type Flag,
+  flagLines,
+  HELP,
+  LOG_LEVEL,
+  METRICS,
+  ms,
+  VERSION,
+} from "./daemon-flag.js";
 
 /** The guide's port of a Majordomo broker. */
 export const DEFAULT_ENDPOINT = "tcp://*:5555";
-/** Metrics are for those on this machine, unless a host is given. */
-export const DEFAULT_METRICS_HOST = "127.0.0.1";
-export const DEFAULT_LOG_LEVEL: LogLevel = "info";
 
 /** Options of a broker that are numbers. */
 export type NumericOption = {
@@ -53,18 +51,6 @@ export const CURVE: Flag = {
   value: "PATH",
   help: "encrypt with CURVE; the file has the secret key, 40 characters of Z85",
 };
-export const METRICS: Flag = {
-  name: "metrics",
-  value: "[HOST:]PORT",
-  help: `serve /metrics for Prometheus, and /healthz (default host ${DEFAULT_METRICS_HOST})`,
-};
-export const LOG_LEVEL: Flag = {
-  name: "log-level",
-  value: "LEVEL",
-  help: `${LOG_LEVELS.join(", ")} (default ${DEFAULT_LOG_LEVEL})`,
-};
-export const HELP: Flag = { name: "help", help: "print this text" };
-export const VERSION: Flag = { name: "version", help: "print the version" };
 
 /** All flags, in the order of the help. */
 export const FLAGS: readonly Flag[] = [
@@ -75,38 +61,15 @@ export const FLAGS: readonly Flag[] = [
 
 /** The text of `--help`. */
 export function usage(): string {
-  const left = FLAGS.map(({ name, value }) => (value === undefined ? `--${name}` : `--${name} ${value}`));
-  const width = Math.max(...left.map((text) => text.length));
-  const lines = FLAGS.map((flag, index) => `  ${left[index]?.padEnd(width)}  ${flag.help}${defaultOf(flag)}`);
   return `Usage: majordomo-broker [--bind ENDPOINT]… [flag]…
 
 A broker of services for ZeroMQ (7/MDP and 18/MDP, 8/MMI). Clients and workers use the same endpoints.
 
-${lines.join("\n")}
+${flagLines(FLAGS, defaultsOf(OPTION_FLAGS, resolveBrokerOptions()))}
 
 Prints "ready" and where it listens as its only line on standard output; log lines, in JSON, go to standard
 error. SIGTERM and SIGINT let workers answer what they have, then it exits with 0; a second one ends it at
 once, with 128 and the number of the signal. It exits with 1 if it cannot listen, and with 2 if an argument
 is wrong.
 `;
-}
-
-function defaultOf(flag: Flag): string {
-  const defaults = resolveBrokerOptions();
-  for (const [option, { name }] of Object.entries(OPTION_FLAGS)) {
-    if (name === flag.name) return ` (default ${defaults[option as NumericOption]})`;
-  }
-  return "";
-}
-
-function ms(name: string, help: string): Flag {
-  return { name, value: "MS", help };
-}
-
-function count(name: string, help: string): Flag {
-  return { name, value: "N", help };
-}
-
-function bytes(name: string, help: string): Flag {
-  return { name, value: "BYTES", help };
 }

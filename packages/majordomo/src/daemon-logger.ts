@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { waitAtMost } from "@seaworthy/core/node";
 import { destination, type Logger, pino, stdTimeFunctions } from "pino";
-import type { LogLevel } from "./daemon-log.js";
+import type { LogLevel } from "./daemon-status-log.js";
 
 /** Lines that wait for a reader are kept up to this size, in bytes; more are lost. */
 const MAX_WAITING_BYTES = 1024 * 1024;
@@ -17,14 +17,18 @@ export interface DaemonLog {
   abandon(): void;
 }
 
-/** Opens the log: JSON lines on standard error. Whoever reads them, or does not, never keeps the broker waiting. */
-export function openLog(level: LogLevel): DaemonLog {
+/**
+ * Opens the log: JSON lines on standard error. Whoever reads them, or does not, never keeps the daemon waiting.
+ *
+ * @param name - of the program
+ */
+export function openLog(name: string, level: LogLevel): DaemonLog {
   const stream = destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES });
-  // A full disk, or a reader that has gone, is no reason to end the broker.
+  // A full disk, or a reader that has gone, is no reason to end the daemon.
   stream.on("error", () => undefined);
   const logger = pino(
     {
-      name: "majordomo-broker",
+      name,
       level,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },

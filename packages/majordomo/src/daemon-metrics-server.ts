@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { MetricsAddress } from "./daemon-arguments.js";
+import type { MetricsAddress } from "./daemon-command-line.js";
 
 /** What is served. */
 export interface MetricsText {
@@ -21,6 +21,21 @@ export interface MetricsServer {
 const MAX_CONNECTIONS = 100;
 /** How long a request may take to arrive, in ms. */
 const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * Serves metrics where the command line asks for them, if it does.
+ *
+ * @throws (by rejecting) an Error with a line for people if it cannot listen there
+ */
+export async function openMetrics(
+  metrics: MetricsText | undefined,
+  address: MetricsAddress | undefined,
+): Promise<MetricsServer | undefined> {
+  if (metrics === undefined || address === undefined) return undefined;
+  return serveMetrics(metrics, address).catch(({ message }: Error) => {
+    throw new Error(`--metrics: cannot listen on ${address.host} port ${address.port}: ${message}`);
+  });
+}
 
 /**
  * Listens for HTTP requests: `/metrics` for Prometheus, `/healthz` with 200 for as long as the process works.

@@ -1,10 +1,6 @@
-import type { DriverStats } from "@seaworthy/core/node";
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { MajordomoBroker, MajordomoBrokerLoad } from "./broker.js";
 import type { MajordomoBrokerEvent, MajordomoBrokerStats, ServiceInfo } from "./broker-messages.js";
-
-/** Name, without `majordomo_`, and help of a metric. */
-type Metric = readonly [name: string, help: string];
+import { Figures, type Metric } from "./daemon-figures.js";
 
 const COUNTERS: Record<keyof MajordomoBrokerStats, Metric> = {
   requests: ["requests_total", "Requests that came, those to mmi. services and retries included."],
@@ -20,14 +16,6 @@ const COUNTERS: Record<keyof MajordomoBrokerStats, Metric> = {
   expired: ["workers_expired_total", "Workers that were silent for too long."],
   expelled: ["workers_expelled_total", "Workers that were told to come again."],
   refused: ["workers_refused_total", "Workers that were not registered."],
-};
-
-const SOCKET_COUNTERS: Record<Exclude<keyof DriverStats, "queued">, Metric> = {
-  sent: ["socket_sent_total", "Messages handed to ZeroMQ."],
-  received: ["socket_received_total", "Messages read."],
-  refused: ["socket_refused_total", "Messages to peers that are gone or full."],
-  overflowed: ["socket_overflowed_total", "Messages not taken because the send queue was full."],
-  discarded: ["socket_discarded_total", "Messages that never left the send queue."],
 };
 
 const GAUGES: Record<Exclude<keyof MajordomoBrokerLoad, "detectsDepartures" | "sockets">, Metric> = {
@@ -51,22 +39,20 @@ export type MetricsSource = Pick<MajordomoBroker, "stats" | "services">;
 /** The figures of a broker, and of its process, for Prometheus. */
 export class BrokerMetrics {
   readonly #source: MetricsSource;
-  readonly #registry = new Registry();
-  readonly #counters = this.#register(COUNTERS, Counter);
-  readonly #socketCounters = this.#register(SOCKET_COUNTERS, Counter);
-  readonly #gauges = this.#register(GAUGES, Gauge);
-  readonly #queued = this.#make(["socket_queued", "Messages in the send queue."], Gauge);
-  readonly #serviceGauges = this.#register(SERVICE_GAUGES, Gauge, ["service"]);
+  readonly #figures = new Figures("majordomo_");
+  readonly #counters = this.#figures.counters(COUNTERS);
+  readonly #sockets = this.#figures.sockets();
+  readonly #gauges = this.#figures.gauges(GAUGES);
+  readonly #serviceGauges = this.#figures.gauges(SERVICE_GAUGES, ["service"]);
   /** Services that workers offer, or did a moment ago. Clients cannot add to it. */
   readonly #offered = new Set<string>();
 
   constructor(source: MetricsSource) {
     this.#source = source;
-    collectDefaultMetrics({ register: this.#registry });
   }
 
   get contentType(): string {
-    return this.#registry.contentType;
+    return this.#figures.contentType;
   }
 
   /** Is to be told of all that happens. */
@@ -78,49 +64,20 @@ export class BrokerMetrics {
   /** All figures as of now, as Prometheus reads them. */
   text(): Promise<string> {
     const { sockets, ...stats } = this.#source.stats();
-    for (const [key, counter] of this.#counters) advance(counter, stats[key]);
-    for (const [key, counter] of this.#socketCounters) advance(counter, sockets[key]);
-    for (const [key, gauge] of this.#gauges) gauge.set(stats[key]);
-    this.#queued.set(sockets.queued);
+    this.#counters.set(stats);
+    this.#sockets.set(sockets);
+    this.#gauges.set(stats);
     this.#readServices();
-    return this.#registry.metrics();
+    return this.#figures.text();
   }
 
   #readServices(): void {
-    for (const [, gauge] of this.#serviceGauges) gauge.reset();
+    this.#serviceGauges.clear();
     for (const service of this.#source.services()) {
       // Not what clients alone have named: a metric that is new with each scrape fills up Prometheus.
       if (service.workers === 0 && !this.#offered.has(service.name)) continue;
       // Names that are no text, and look alike as text, are counted together.
-      for (const [key, gauge] of this.#serviceGauges) gauge.inc({ service: service.name }, service[key]);
+      this.#serviceGauges.add(service, { service: service.name });
     }
   }
-
-  #register<K extends string, M extends Counter | Gauge>(
-    table: Record<K, Metric>,
-    type: MetricType<M>,
-    labelNames?: string[],
-  ): [K, M][] {
-    return (Object.entries(table) as [K, Metric][]).map(([key, metric]) => [
-      key,
-      this.#make(metric, type, labelNames),
-    ]);
-  }
-
-  #make<M extends Counter | Gauge>([name, help]: Metric, Type: MetricType<M>, labelNames: string[] = []): M {
-    return new Type({ name: `majordomo_${name}`, help, labelNames, registers: [this.#registry] });
-  }
-}
-
-type MetricType<M> = new (configuration: {
-  name: string;
-  help: string;
-  labelNames: string[];
-  registers: Registry[];
-}) => M;
-
-/** Counters of prom-client can only be added to. */
-function advance(counter: Counter, to: number): void {
-  counter.reset();
-  counter.inc(to);
 }

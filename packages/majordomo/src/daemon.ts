@@ -1,18 +1,21 @@
-import { readFileSync } from "node:fs";
-import { constants } from "node:os";
 import { MajordomoBroker } from "./broker.js";
-import { type DaemonArguments, parseDaemonArguments, UsageError } from "./daemon-arguments.js";
+import { type DaemonArguments, parseDaemonArguments } from "./daemon-arguments.js";
 import { usage } from "./daemon-flags.js";
 import { EventLog } from "./daemon-log.js";
 import { type DaemonLog, openLog } from "./daemon-logger.js";
 import { BrokerMetrics } from "./daemon-metrics.js";
-import { type MetricsServer, serveMetrics } from "./daemon-metrics-server.js";
+import { type MetricsServer, openMetrics } from "./daemon-metrics-server.js";
+import {
+  complain,
+  EXIT_DONE,
+  EXIT_FAILED,
+  packageVersion,
+  print,
+  runProgram,
+  signalled,
+} from "./daemon-program.js";
 
-const EXIT_STOPPED = 0;
-const EXIT_CANNOT_LISTEN = 1;
-const EXIT_USAGE = 2;
-/** And the number of the signal: as shells have it. */
-const EXIT_SIGNAL = 128;
+const NAME = "majordomo-broker";
 
 /**
  * Runs a broker until the process is told to stop.
@@ -20,20 +23,14 @@ const EXIT_SIGNAL = 128;
  * @param args - the command line, without the name of the program
  * @returns the code to exit with
  */
-export async function runDaemon(args: readonly string[]): Promise<number> {
-  // Whoever started this may read no further than to "ready".
-  process.stdout.on("error", () => undefined);
-  try {
+export function runDaemon(args: readonly string[]): Promise<number> {
+  return runProgram(NAME, async () => {
     const parsed = parseDaemonArguments(args);
-    if (parsed === "help") await print(process.stdout, usage());
-    else if (parsed === "version") await print(process.stdout, `${version()}\n`);
-    else return await new Daemon(parsed).run();
-    return EXIT_STOPPED;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    await complain(`${error.message} (see --help)`);
-    return EXIT_USAGE;
-  }
+    if (parsed === "help") await print(usage());
+    else if (parsed === "version") await print(`${version()}\n`);
+    else return new Daemon(parsed).run();
+    return EXIT_DONE;
+  });
 }
 
 /** A broker in a process of its own. */
@@ -47,7 +44,7 @@ class Daemon {
 
   constructor(given: DaemonArguments) {
     this.#arguments = given;
-    this.#log = openLog(given.logLevel);
+    this.#log = openLog(NAME, given.logLevel);
     this.#events = new EventLog(this.#log.logger);
     this.#broker = new MajordomoBroker(given.options);
     this.#metrics = given.metrics === undefined ? undefined : new BrokerMetrics(this.#broker);
@@ -59,16 +56,16 @@ class Daemon {
 
   /** @returns the code to exit with */
   async run(): Promise<number> {
-    const stopped = this.#signalled();
+    const stopped = signalled(this.#log);
     try {
       const endpoints = await this.#listen();
       const metrics = this.#server === undefined ? [] : [this.#server.url];
-      await print(process.stdout, `ready ${[...endpoints, ...metrics].join(" ")}\n`);
+      await print(`ready ${[...endpoints, ...metrics].join(" ")}\n`);
     } catch (error) {
       await this.#close();
       await this.#log.close();
-      await complain((error as Error).message);
-      return EXIT_CANNOT_LISTEN;
+      await complain(NAME, (error as Error).message);
+      return EXIT_FAILED;
     }
     const signal = await stopped;
     const { waiting, running } = this.#broker.stats();
@@ -77,16 +74,12 @@ class Daemon {
     const { requests, answered, dropped } = this.#broker.stats();
     this.#log.logger.info({ requests, answered, dropped }, "stopped");
     await this.#log.close();
-    return EXIT_STOPPED;
+    return EXIT_DONE;
   }
 
   async #listen(): Promise<string[]> {
     const { endpoints: given, metrics: address } = this.#arguments;
-    if (this.#metrics !== undefined && address !== undefined) {
-      this.#server = await serveMetrics(this.#metrics, address).catch((error: Error) => {
-        throw new Error(`--metrics: cannot listen on ${address.host} port ${address.port}: ${error.message}`);
-      });
-    }
+    this.#server = await openMetrics(this.#metrics, address);
     const endpoints: string[] = [];
     for (const endpoint of given) endpoints.push(await this.#broker.bind(endpoint));
     const { detectsDepartures } = this.#broker.stats();
@@ -101,38 +94,8 @@ class Daemon {
     this.#events.close();
     await this.#server?.close();
   }
-
-  /** Resolves when the process is told to stop. When it is told again, it ends at once. */
-  #signalled(): Promise<NodeJS.Signals> {
-    // It has no file to read again, and the end of a terminal is no reason to stop.
-    process.on("SIGHUP", () => this.#log.logger.info("SIGHUP is ignored"));
-    return new Promise((resolve) => {
-      let isStopping = false;
-      const stop = (signal: NodeJS.Signals): void => {
-        if (!isStopping) resolve(signal);
-        else {
-          this.#log.abandon();
-          process.exit(EXIT_SIGNAL + constants.signals[signal]);
-        }
-        isStopping = true;
-      };
-      process.on("SIGTERM", stop).on("SIGINT", stop);
-    });
-  }
 }
 
 function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  return version;
-}
-
-function complain(text: string): Promise<void> {
-  return print(process.stderr, `majordomo-broker: ${text}\n`);
-}
-
-/** Resolves when the text has left, or cannot. */
-function print(stream: NodeJS.WriteStream, text: string): Promise<void> {
-  return new Promise((resolve) => stream.write(text, () => resolve()));
+  return packageVersion(new URL("../package.json", import.meta.url));
 }

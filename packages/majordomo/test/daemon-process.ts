@@ -18,8 +18,8 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** `majordomo-broker` in a process of its own, killed after the test if it still runs. */
-export class DaemonProcess {
+/** A program from source in a process of its own, killed after the test if it still runs. */
+export class ProgramProcess {
   /** Lines of standard output. */
   readonly lines: string[] = [];
   /** Lines of standard error. */
@@ -29,10 +29,19 @@ export class DaemonProcess {
   readonly #child: ChildProcess;
   readonly #news = new EventEmitter();
 
-  /** @param log - a file descriptor for its standard error, instead of `errors` */
-  constructor(args: readonly string[], log: number | "pipe" = "pipe") {
-    const flags = ["--import", "tsx", "--conditions=@seaworthy/source"];
-    this.#child = spawn(process.execPath, [...flags, program, ...args], { stdio: ["ignore", "pipe", log] });
+  /**
+   * @param bin - the file that is run
+   * @param log - a file descriptor for its standard error, instead of `errors`
+   * @param nodeFlags - of the process, besides those that make it run from source
+   */
+  constructor(
+    bin: string,
+    args: readonly string[],
+    log: number | "pipe" = "pipe",
+    nodeFlags: readonly string[] = [],
+  ) {
+    const flags = ["--import", "tsx", "--conditions=@seaworthy/source", ...nodeFlags];
+    this.#child = spawn(process.execPath, [...flags, bin, ...args], { stdio: ["ignore", "pipe", log] });
     running.add(this.#child);
     this.#read(this.#child.stdout, this.lines);
     this.#read(this.#child.stderr, this.errors);
@@ -43,15 +52,9 @@ export class DaemonProcess {
     });
   }
 
-  /** Starts it, on a port of 127.0.0.1 that the system picks, and waits until it is ready. */
-  static async start(
-    args: readonly string[] = [],
-    log: number | "pipe" = "pipe",
-  ): Promise<{ daemon: DaemonProcess; endpoint: string; url: string }> {
-    const daemon = new DaemonProcess(["--bind", "tcp://127.0.0.1:*", ...args], log);
-    const ready = await daemon.#found(() => daemon.lines.find((line) => line.startsWith("ready")));
-    const [, endpoint = "", url = ""] = ready.split(" ");
-    return { daemon, endpoint, url };
+  /** Waits for the line that says that it is ready. */
+  ready(): Promise<string> {
+    return this.#found(() => this.lines.find((line) => line.startsWith("ready")));
   }
 
   get log(): LogLine[] {
@@ -87,5 +90,22 @@ export class DaemonProcess {
       );
       look();
     });
+  }
+}
+
+/** `majordomo-broker` in a process of its own. */
+export class DaemonProcess extends ProgramProcess {
+  constructor(args: readonly string[], log: number | "pipe" = "pipe") {
+    super(program, args, log);
+  }
+
+  /** Starts it, on a port of 127.0.0.1 that the system picks, and waits until it is ready. */
+  static async start(
+    args: readonly string[] = [],
+    log: number | "pipe" = "pipe",
+  ): Promise<{ daemon: DaemonProcess; endpoint: string; url: string }> {
+    const daemon = new DaemonProcess(["--bind", "tcp://127.0.0.1:*", ...args], log);
+    const [, endpoint = "", url = ""] = (await daemon.ready()).split(" ");
+    return { daemon, endpoint, url };
   }
 }
