@@ -179,6 +179,8 @@ it("a client that is killed has none of its waiting requests run, and the signal
   client.spawn();
   while (ran.length < running || broker.stats().waiting < asked - running) await turn();
   await client.kill();
+  while (given.length < running) await turn();
+  // Behind all that waited, if anything still does.
   await using other = patientClient(endpoint);
   expect(String(await other.request("hold", "later"))).toBe("later");
   expect(ran).toEqual(["Hello world", "Hello world", "later"]);
