@@ -5,6 +5,7 @@
  *   npm run example majordomo/broker                                     on tcp://*:5555, for clients and workers
  *   npm run example majordomo/broker -- --bind tcp://*:5555 --bind ipc:///tmp/broker
  *   npm run example majordomo/broker -- --heartbeat 250                  notices sooner that a worker hangs
+ *   npm run example majordomo/broker -- --max-deliveries 10              when it is the workers that crash, not a request
  *
  * Clients and workers may be the examples beside it, or any that speak MDP 0.1 or 0.2 such as the guide's
  * mdclient, mdclient2, mmiecho and mdworker. Ctrl-C ends it when workers have answered what they have at hand.
@@ -17,15 +18,17 @@ const program = new Command("majordomo/broker")
   .option("--bind <endpoint...>", "endpoints to listen on, each for clients and workers", ["tcp://*:5555"])
   .option("--heartbeat <ms>", "how often to send heartbeats, at least", wholeNumber, 1000)
   .option("--liveness <count>", "how many heartbeats a worker may miss", wholeNumber, 3)
+  .option("--max-deliveries <count>", "how many workers a request is given to at most", wholeNumber, 3)
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse();
-const { bind, heartbeat, liveness } = program.opts<{
+const { bind, heartbeat, liveness, maxDeliveries } = program.opts<{
   bind: string[];
   heartbeat: number;
   liveness: number;
+  maxDeliveries: number;
 }>();
 
-const broker = new MajordomoBroker({ heartbeatMs: heartbeat, liveness, lingerMs: 5000 });
+const broker = new MajordomoBroker({ heartbeatMs: heartbeat, liveness, maxDeliveries, lingerMs: 5000 });
 broker.on("worker-joined", ({ worker, service }) => console.log(`joined ${worker}: ${service}`));
 broker.on("worker-expired", ({ worker }) => console.log(`expired ${worker}`));
 broker.on("worker-returned", ({ worker }) => console.log(`returned ${worker}`));

@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Reply, Request } from "zeromq";
-import { example as exampleOf, freeEndpoint, runExample } from "../harness/example.js";
+import { example as exampleOf, freeEndpoint, runExample, runExampleWell } from "../harness/example.js";
 import { Program } from "../harness/program.js";
+import { CRASH, Restarted } from "../harness/restarted.js";
 
 const example = (role: string, ...args: string[]): Program => exampleOf(`lazy-pirate/${role}`, ...args);
 const run = (role: string, ...args: string[]) => runExample(`lazy-pirate/${role}`, ...args);
@@ -155,22 +156,15 @@ describe("server", () => {
   it("crashes under --chaos; a client whose server is started again each time gets all its replies", async () => {
     const endpoint = await freeEndpoint();
     await using server = example("server", "--bind", endpoint, "--chaos");
-    const codes: (number | null)[] = [];
-    const restart = ({ code }: { code: number | null }): void => {
-      codes.push(code);
-      server.spawn();
-    };
     await server.start();
-    server.on("exit", restart);
+    using restarted = new Restarted(server);
     const args = ["--connect", endpoint, "--requests", "20", "--timeout", "500", "--attempts", "30"];
-    for (let clients = 0; clients < 20 && codes.length === 0; clients++) {
-      const { code, program } = await run("client", ...args);
-      expect(code).toBe(0);
-      expect(program.lines.filter((line) => line.startsWith("reply"))).toHaveLength(20);
+    for (let clients = 0; clients < 20 && restarted.ends.length === 0; clients++) {
+      const { lines } = await runExampleWell("lazy-pirate/client", ...args);
+      expect(lines.filter((line) => line.startsWith("reply"))).toHaveLength(20);
     }
-    server.off("exit", restart);
-    expect(new Set(codes)).toEqual(new Set([1]));
-    expect(server.lines.filter((line) => /^crash at request \d+$/.test(line))).toHaveLength(codes.length);
+    expect(restarted.ends.length).toBeGreaterThan(0);
+    for (const end of restarted.ends) expect(end).toEqual(CRASH);
   });
 });
 

@@ -1,14 +1,16 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { example, freeEndpoint, runExample, startExample } from "../harness/example.js";
+import { example, freeEndpoint, runExampleWell, startExample } from "../harness/example.js";
 import { Fleet } from "../harness/fleet.js";
 import { Load } from "../harness/load.js";
 import { BrokerExample } from "../harness/majordomo.js";
+import { CRASH, Restarted } from "../harness/restarted.js";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+/** Runs a client, all of whose requests are answered. */
 const ask = ({ endpoint }: { endpoint: string }, requests: number, ...args: string[]) =>
-  runExample("majordomo/client", "--connect", endpoint, "--requests", String(requests), ...args);
+  runExampleWell("majordomo/client", "--connect", endpoint, "--requests", String(requests), ...args);
 
 describe("worker", () => {
   it("waits for its broker, says so, and is ready once it is there", async () => {
@@ -22,7 +24,7 @@ describe("worker", () => {
     await using broker = example("majordomo/broker", "--bind", endpoint);
     await broker.start();
     expect(await ready).toBe(`ready ${endpoint}`);
-    expect((await ask({ endpoint }, 1)).code).toBe(0);
+    await ask({ endpoint }, 1);
   });
 
   it.each(SIGNALS)("ends with 0 on %s while it waits for its broker", async (signal) => {
@@ -43,27 +45,21 @@ describe("worker", () => {
     const back = worker.nextLine((line) => line === `opened ${broker.endpoint}`);
     await broker.program.start();
     await back;
-    expect((await ask(broker, 2)).code).toBe(0);
+    await ask(broker, 2);
   });
 
   it("crashes under --chaos; a client whose worker is started again each time gets all its replies", async () => {
-    await using broker = await BrokerExample.start();
+    // A crash counts as a delivery for all that the worker had at hand, and three in a row would be the end of these.
+    await using broker = await BrokerExample.start("--max-deliveries", "1000000");
     await using worker = await broker.startWorker("--chaos", "--concurrency", "10");
-    const codes: (number | null)[] = [];
-    const restart = ({ code }: { code: number | null }): void => {
-      codes.push(code);
-      worker.spawn();
-    };
-    worker.on("exit", restart);
+    using restarted = new Restarted(worker);
     const flags = ["--in-flight", "5", "--timeout", "5000", "--attempts", "30"];
-    for (let clients = 0; clients < 20 && codes.length === 0; clients++) {
-      const { code, program } = await ask(broker, 20, ...flags);
-      expect(code).toBe(0);
-      expect(program.lines.at(-3)).toMatch(/^answered 20 of 20, failed 0, mismatched 0, /);
+    for (let clients = 0; clients < 20 && restarted.ends.length === 0; clients++) {
+      const { lines } = await ask(broker, 20, ...flags);
+      expect(lines.at(-3)).toMatch(/^answered 20 of 20, failed 0, mismatched 0, /);
     }
-    worker.off("exit", restart);
-    expect(new Set(codes)).toEqual(new Set([1]));
-    expect(worker.lines.filter((line) => /^crash at request \d+$/.test(line))).toHaveLength(codes.length);
+    expect(restarted.ends.length).toBeGreaterThan(0);
+    for (const end of restarted.ends) expect(end).toEqual(CRASH);
   });
 
   it("that is told to stop when it is busy, or requests are on their way, loses nothing, with no retry", async () => {
@@ -85,8 +81,10 @@ describe("worker", () => {
   });
 
   it("has a worker that is frozen missed, its request redelivered, and is back when it goes on", async () => {
-    await using broker = await BrokerExample.start("--heartbeat", "200");
-    await using frozen = await broker.startWorker("--heartbeat", "200");
+    // Until the broker has the request, the worker must count as alive: for some of these, also on a busy machine.
+    const pace = ["--heartbeat", "100", "--liveness", "10"];
+    await using broker = await BrokerExample.start(...pace);
+    await using frozen = await broker.startWorker(...pace);
     const client = broker.connect();
     await client.request("echo", "it works");
     const [, name] = /^joined (\w+)/.exec(broker.program.lines[1] ?? "") ?? [];
@@ -95,7 +93,7 @@ describe("worker", () => {
     frozen.pause();
     const reply = client.request("echo", "again");
     await Promise.all([expired, redelivered]);
-    await using _heir = await startExample("majordomo/worker", "--connect", broker.endpoint);
+    await using _heir = await startExample("majordomo/worker", "--connect", broker.endpoint, ...pace);
     expect(String(await reply)).toBe("again");
     expect(client.stats().retries).toBe(0);
     const back = broker.program.nextLine((line) => /^(returned|joined) /.test(line));

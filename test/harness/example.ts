@@ -24,6 +24,13 @@ export async function runExample(
   return { code, program };
 }
 
+/** {@link runExample}, which must end with 0; if not, what it said tells why. */
+export async function runExampleWell(name: string, ...args: readonly string[]): Promise<Program> {
+  const { code, program } = await runExample(name, ...args);
+  if (code !== 0) throw new Error(`${name} ended with ${code}\n${program.lastOutput}`);
+  return program;
+}
+
 /** A TCP endpoint on which nobody listens. */
 export async function freeEndpoint(): Promise<string> {
   return `tcp://127.0.0.1:${await freePort()}`;

@@ -78,6 +78,11 @@ export class Program extends EventEmitter<ProgramEvents> {
     return this.#child !== undefined;
   }
 
+  /** The end of what it said, to tell why a test failed. */
+  get lastOutput(): string {
+    return [...this.lines.slice(-10), this.stderr.slice(-2000)].join("\n");
+  }
+
   /** How the current or the last run ends. */
   get exited(): Promise<Exit> {
     return this.#exit;
@@ -119,7 +124,7 @@ export class Program extends EventEmitter<ProgramEvents> {
         action();
       };
       const fail = (what: string): void =>
-        settle(() => reject(new Error(`${this.#name}: ${what}\n${this.#lastOutput()}`)));
+        settle(() => reject(new Error(`${this.#name}: ${what}\n${this.lastOutput}`)));
       const onLine = (line: string): void => {
         if (test(line)) settle(() => resolve(line));
       };
@@ -185,9 +190,5 @@ export class Program extends EventEmitter<ProgramEvents> {
     this.#child = undefined;
     this.emit("exit", { code, signal });
     return { code, signal };
-  }
-
-  #lastOutput(): string {
-    return [...this.lines.slice(-10), this.stderr.slice(-2000)].join("\n");
   }
 }

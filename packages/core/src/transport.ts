@@ -41,6 +41,9 @@ export interface SocketHandlers {
    * handed over. A peer that is replaced by another with the same routing id (`handover`) does not depart;
    * but if its connection had been gone before, with messages still unread, these and the departure come
    * under a fresh routing id.
+   *
+   * From now on nothing can be sent to the peer. Its routing id is free for the next one at once with `handover`.
+   * Without, ZeroMQ takes a moment more, and ignores whoever comes with that id before, for as long as it is connected.
    */
   departed?(routingId: Uint8Array): void;
   /** ROUTER: this message was not sent. */

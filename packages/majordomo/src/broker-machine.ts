@@ -382,10 +382,11 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     this.#counters.undeliverable += 1;
     this.#report({ type: "reply-undeliverable", at: this.#now, reason });
     const torn = partOf && this.#workforce.holding(partOf.worker, partOf.number);
-    if (torn !== undefined && torn.request.holding === torn) {
-      this.#workforce.cancel(torn, this.#now);
-      this.#end(torn.request, "limit", "sendHighWaterMark");
-    }
+    if (torn === undefined || torn.request.holding !== torn) return;
+    // Its connection has ended, and what it said last may still be unread: a "cancel", for one.
+    if (reason === "peer-unknown") return this.#abandon(torn.request, "client-gone");
+    this.#workforce.cancel(torn, this.#now);
+    this.#end(torn.request, "limit", "sendHighWaterMark");
   }
 
   /** Nobody waits for its reply any more. */

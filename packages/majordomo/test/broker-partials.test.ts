@@ -47,6 +47,25 @@ describe("PARTIALs", () => {
     expect(broker.machine).toMatchObject({ running: 0, stats: { undeliverable: 2, answered: 0 } });
   });
 
+  it("one that finds nobody ends the request: its client is gone, and the worker is told", () => {
+    const broker = new BrokerDriver()
+      .join("w", ours)
+      .ask("q", { ...client02, sequence: 1 })
+      .part("w", "q", "1");
+    const answer = broker.outputs.find(({ type }) => type === "answer");
+    const partOf = answer?.type === "answer" ? answer.partOf : undefined;
+    const lost = {
+      type: "undeliverable",
+      peer: "client",
+      reason: "peer-unknown",
+      isForWorker: false,
+    } as const;
+    broker.clear().feed({ ...lost, partOf });
+    expect(broker.fates).toEqual(["reply-undeliverable:peer-unknown", "request-dropped:client-gone"]);
+    expect(broker.said).toEqual(["cancel q > w"]);
+    expect(broker.machine).toMatchObject({ running: 0, stats: { undeliverable: 1, dropped: 1 } });
+  });
+
   it("that are kept for clients of 0.1 count as held; without room the request ends, and its worker is told", () => {
     const broker = new BrokerDriver().join("w", ours).ask("q", { sequence: 1, client: "c" });
     const { heldBytes } = broker.machine;

@@ -56,9 +56,29 @@ describe.each(labsWithDepartures)("departures from a router of %s", (_name, make
     expect(server.refusals).toEqual(["peer-unknown"]);
   });
 
-  test("a routing id that its peers fix themselves departs each time, and is free again", async () => {
+  test("a routing id that its peers fix themselves departs each time, and is free again soon after", async () => {
     const lab = openLab(makeLab);
     const server = lab.open(watchful, true);
+    const endpoint = server.socket.bind("tcp://127.0.0.1:*");
+    const gone: string[] = [];
+    for (const _round of [1, 2, 3]) {
+      const client = lab.open({ ...once, routingId: "x" });
+      client.socket.connect(endpoint);
+      texts(client, "hello");
+      await lab.until(() => client.messages.length === 1);
+      await client.socket.close(0);
+      gone.push("x");
+      await lab.until(() => server.departures.length === gone.length);
+      // libzmq frees the id only when both ends of the old connection's pipe have agreed on its end, which takes
+      // another turn of either thread; whoever comes before that is ignored. Another peer's visit takes longer.
+      gone.push(await visit(lab, server, endpoint));
+    }
+    expect(server.departures).toEqual(gone.map((id, index) => ({ id, after: index + 1 })));
+  });
+
+  test("a routing id that its peers fix themselves is free at once where it may be taken over", async () => {
+    const lab = openLab(makeLab);
+    const server = lab.open({ ...watchful, handover: true }, true);
     const endpoint = server.socket.bind("tcp://127.0.0.1:*");
     for (const round of [1, 2, 3]) {
       const client = lab.open({ ...once, routingId: "x" });
