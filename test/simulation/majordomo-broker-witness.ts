@@ -30,7 +30,7 @@ interface BrokerRules {
 const LATE_MS = 10;
 const ADDRESS_BYTES = 16;
 /** A worker that is to be heard more often says at once that it will be, in ms. */
-const OBEDIENCE_MS = 1000;
+const OBEDIENCE_MS = 200;
 /** What a worker of ours adds to the address of what it has not begun and gives back. */
 const MARK_RETURNED = 3;
 /** Ends of workers after which what they had goes to others at once. */
