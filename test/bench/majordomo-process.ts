@@ -3,10 +3,11 @@
  *
  *     broker bare|ours [heartbeat interval]
  *     worker <endpoint> <credit>           a bare socket that echoes
- *     idle-workers <endpoint> <count> <heartbeat interval>   bare sockets that send heartbeats, and nothing else
+ *     idle-workers <endpoint> <count> <heartbeat interval>   workers that nobody asks anything
  *     client <endpoint> <body size>        a bare socket that asks
  */
-import { MajordomoBroker } from "@seaworthy/majordomo";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MajordomoBroker, MajordomoWorker } from "@seaworthy/majordomo";
 import {
   decodeFromBroker,
   encodeFinal,
@@ -15,7 +16,7 @@ import {
   encodeRequest,
   encodeRequestHeader,
 } from "@seaworthy/majordomo/machine";
-import { Context, Dealer } from "zeromq";
+import { context, Dealer } from "zeromq";
 import { askDriver, highWaterMarks, type Job } from "./asking.js";
 import { startBareBroker } from "./bare-broker.js";
 
@@ -41,7 +42,8 @@ export interface Usage {
 }
 
 const ANY_PORT = "tcp://127.0.0.1:*";
-const service = Buffer.from("echo");
+const SERVICE = "echo";
+const service = Buffer.from(SERVICE);
 const HEARTBEAT_MS = 1000;
 
 async function startBroker(kind: string, heartbeatMs: number): Promise<void> {
@@ -91,22 +93,15 @@ function startWorker(endpoint: string, credit: number): void {
   process.send?.({});
 }
 
+/** They come one after the other, spread over the interval, as the workers of many processes do. */
 async function startIdleWorkers(endpoint: string, count: number, heartbeatMs: number): Promise<void> {
-  const context = new Context({ maxSockets: 2 * count + 16, ioThreads: 1 });
-  const ready = encodeReady("0.2", service, { heartbeatMs, credit: 1 });
-  const beat = encodeHeartbeat("0.2", undefined);
+  // Each has one for messages, and two for news of its connection.
+  context.maxSockets = 4 * count + 16;
   for (let index = 0; index < count; index++) {
-    const socket = new Dealer({ context, linger: 0 });
-    socket.connect(endpoint);
-    await socket.send([...ready]);
-    // Spread over the interval, as the workers of many processes are.
-    setTimeout(
-      () => setInterval(() => void socket.send([...beat]), heartbeatMs),
-      (heartbeatMs * index) / count,
-    );
-    void (async () => {
-      for await (const _ of socket);
-    })();
+    const worker = new MajordomoWorker(SERVICE, { heartbeatMs });
+    worker.connect(endpoint);
+    void worker.serve(({ body }) => body);
+    await sleep(heartbeatMs / count);
   }
   process.send?.({});
 }

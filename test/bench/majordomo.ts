@@ -24,8 +24,10 @@ const MIN_RATIO = 0.8;
 const MAX_ROUND_TRIP_RATIO = 1.15;
 const IDLE_WORKERS = 10_000;
 const IDLE_WORKERS_PER_PROCESS = 2500;
-const IDLE_SECONDS = 10;
-/** The interval of the guide's Majordomo programs, which the target is for; and our own. */
+/** Until workers that have become many have all slowed down, and then some of the intervals that they keep by now. */
+const SETTLE_SECONDS = 20;
+const IDLE_SECONDS = 20;
+/** The interval of the guide's Majordomo programs, and our own. */
 const GUIDE_HEARTBEAT_MS = 2500;
 const HEARTBEAT_MS = 1000;
 const MAX_IDLE_SHARE = 0.2;
@@ -151,6 +153,7 @@ async function measureIdle(heartbeatMs: number): Promise<number> {
     await answer(startProcess(program, "idle-workers", endpoint, workers, String(heartbeatMs)));
   }
   while ((await usage(broker)).workers < IDLE_WORKERS) await sleep(100);
+  await sleep(SETTLE_SECONDS * 1000);
   const before = await usage(broker);
   await sleep(IDLE_SECONDS * 1000);
   const after = await usage(broker);
@@ -218,8 +221,8 @@ function printRest({ idleShare, idleShareAtOurInterval, queuedBytes }: Result): 
   const percent = (share: number): string => `${(100 * share).toFixed(1)}% of a core`;
   const target = `target < ${100 * MAX_IDLE_SHARE}%`;
   const idle = `${whole(IDLE_WORKERS)} idle workers`;
-  console.log(`${idle}, heartbeats each ${whole(GUIDE_HEARTBEAT_MS)} ms: ${percent(idleShare)} (${target})`);
-  console.log(`the same, each ${whole(HEARTBEAT_MS)} ms: ${percent(idleShareAtOurInterval)}`);
+  console.log(`${idle}, heartbeatMs ${whole(GUIDE_HEARTBEAT_MS)}: ${percent(idleShare)} (${target})`);
+  console.log(`the same, heartbeatMs ${whole(HEARTBEAT_MS)}: ${percent(idleShareAtOurInterval)} (${target})`);
   const { heap, rss } = queuedBytes;
   console.log(`a request that waits: ${whole(heap)} B after garbage collection, ${whole(rss)} B resident`);
 }
@@ -230,7 +233,9 @@ try {
 } finally {
   endProcesses();
 }
-const isMet = result.comparisons.every(({ isMet: met }) => met) && result.idleShare < MAX_IDLE_SHARE;
+const { comparisons, idleShare, idleShareAtOurInterval } = result;
+const isMet =
+  comparisons.every(({ isMet: met }) => met) && Math.max(idleShare, idleShareAtOurInterval) < MAX_IDLE_SHARE;
 if (isQuiet) console.log(JSON.stringify({ ...result, isMet }, undefined, 2));
 else {
   printRest(result);

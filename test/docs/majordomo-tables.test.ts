@@ -258,6 +258,32 @@ test.each([
   expect(listed.sort()).toEqual(Object.keys(actual).sort());
 });
 
+/** The interval that a broker and so many workers of ours keep, in ms. */
+function paceOf(workers: number): number {
+  const machine = new majordomo.MajordomoBrokerMachine(options["### Broker"]);
+  const notice = { heartbeatMs: options["### Worker"].heartbeatMs, credit: 1 };
+  const command = { type: "ready", service: Buffer.from("echo"), notice } as const;
+  let intervalMs = 0;
+  for (let count = 0; count < workers; count++) {
+    machine.handle({ type: "said", worker: Buffer.from(`${count}`), version: "0.2", command }, 0);
+    for (let output = machine.take(); output !== undefined; output = machine.take()) {
+      if (output.type === "heartbeat") intervalMs = output.notice?.heartbeatMs ?? 0;
+    }
+  }
+  return intervalMs;
+}
+
+test("many workers keep the intervals that the page says, and those up to the next row do as well", () => {
+  const { heartbeatMs, liveness, maxWorkers } = options["### Broker"];
+  const rows = table(page, "### Many workers").map((row) => row.map(numberIn) as [number, number, number]);
+  expect(rows.map(([workers]) => paceOf(workers))).toEqual(rows.map(([, seconds]) => seconds * 1000));
+  const next = rows.map(([workers]) => paceOf(Math.min(workers + 1, maxWorkers)));
+  expect(next).toEqual([...rows.slice(1), rows.at(-1)].map((row) => (row?.[1] ?? 0) * 1000));
+  expect(rows.map(([, , dead]) => dead)).toEqual(rows.map(([, seconds]) => seconds * liveness));
+  expect(rows[0]?.[1]).toBe(heartbeatMs / 1000);
+  expect(rows.at(-1)?.[0]).toBe(maxWorkers);
+});
+
 test("the page and the README list the same metrics", async () => {
   const metrics = (text: string, head: string): string[] => {
     const [, rest = ""] = text.split(head);

@@ -66,6 +66,7 @@ const BODY = [Buffer.from("body")];
 const MESSAGE = [Buffer.from("message")];
 const NONE = [new Uint8Array()];
 const OURS = majordomo.decodeNotice(notice) as majordomo.Notice;
+const BROKERS = majordomo.decodeBrokerNotice(notice) as majordomo.BrokerNotice;
 const seaworthy = Buffer.from("mmi.seaworthy");
 
 /** Frames as the page writes them. */
@@ -143,7 +144,7 @@ describe("messages have the frames that the page says", () => {
       majordomo.encodeToClient("0.2", route, SERVICE, BODY, true).slice(1),
       majordomo.encodeRequest("0.2", SERVICE, header, []),
       majordomo.encodeReady("0.1", SERVICE, OURS),
-      majordomo.encodeBrokerHeartbeat("0.1", OURS),
+      majordomo.encodeBrokerHeartbeat("0.1", BROKERS),
       majordomo.encodeHeartbeat("0.2", OURS),
       majordomo.encodeBrokerDisconnect("0.2"),
       majordomo.encodeBrokerHeartbeat("0.2", address),

@@ -3,6 +3,7 @@ import type { MajordomoBrokerEvent, ServiceInfo } from "@seaworthy/majordomo/mac
 import { type Message, readMessage } from "./majordomo-commands.js";
 import { type Given, RequestLedger } from "./majordomo-request-ledger.js";
 import { NOTICE_BYTES, type Ready, WorkerView } from "./majordomo-worker-view.js";
+import { PACE_FACTOR } from "./majordomo-world.js";
 import type { Witness } from "./tapped.js";
 
 type ClientMessage = Message & { readonly role: "client" };
@@ -14,6 +15,7 @@ interface BrokerRules {
   readonly heartbeatMs: number;
   readonly peerHeartbeatMs: number;
   readonly liveness: number;
+  readonly maxHeartbeatsPerSecond: number;
   readonly maxDeliveries: number;
   readonly maxCredit: number;
   now(): number;
@@ -27,6 +29,8 @@ interface BrokerRules {
 /** A timer may be late by so much, in ms. */
 const LATE_MS = 10;
 const ADDRESS_BYTES = 16;
+/** A worker that is to be heard more often says at once that it will be, in ms. */
+const OBEDIENCE_MS = 200;
 /** What a worker of ours adds to the address of what it has not begun and gives back. */
 const MARK_RETURNED = 3;
 /** Ends of workers after which what they had goes to others at once. */
@@ -50,6 +54,8 @@ export class BrokerWitness implements Witness {
   /** The service that is being asked for (8/MMI). */
   #mmiName: string | undefined;
   #lastRank = 0;
+  /** When a worker came or went last. */
+  #changedAt = 0;
 
   constructor(name: string, rules: BrokerRules, violated: (what: string) => void) {
     this.#rules = rules;
@@ -116,6 +122,7 @@ export class BrokerWitness implements Witness {
       case "worker-gone": {
         const worker = this.#workers.get(event.worker) as WorkerView;
         this.#workers.delete(event.worker);
+        this.#changedAt = this.#rules.now();
         return this.#requests.lost(worker.held.values(), !IMMEDIATE.has(event.reason));
       }
     }
@@ -137,15 +144,36 @@ export class BrokerWitness implements Witness {
   inspect(): void {
     const now = this.#rules.now();
     for (const worker of this.#workers.values()) {
-      const { name, isDismissed, isMissing, sentAt, heardAt, intervalMs } = worker;
+      const { name, isDismissed, isMissing, sentAt, heardAt, intervalMs, promisedMs } = worker;
       if (isDismissed) continue;
-      if (this.#isOverdue(sentAt, this.#rules.heartbeatMs, 0))
+      if (this.#isOverdue(sentAt, promisedMs, 0))
         this.#violated(`has said nothing to ${name} for ${now - sentAt} ms`);
       const patience = this.#rules.liveness * (isMissing ? 2 : 1);
       if (this.#isOverdue(heardAt, patience * intervalMs, intervalMs))
         this.#violated(`still counts on ${name}, which was silent for ${now - heardAt} ms`);
+      if (worker.isOurs) this.#assertPace(worker);
     }
     this.#assertBusy();
+  }
+
+  /** When workers have become fewer, they are told so in time, and those that are well and hear it keep to it. */
+  #assertPace({ name, socket, promisedMs, promisedAt, isDisobedient, askedAt }: WorkerView): void {
+    if (promisedMs > this.#longestMs && this.#isOverdue(Math.max(promisedAt, this.#changedAt), promisedMs, 0))
+      this.#violated(`lets ${name} keep to ${promisedMs} ms, although there are few workers by now`);
+    const isLate = this.#rules.now() > askedAt + OBEDIENCE_MS && this.#rules.isFine(socket, askedAt);
+    if (isDisobedient && isLate)
+      this.#violated(`has not heard that ${name} keeps to the interval that it was asked for`);
+  }
+
+  /** The interval at which workers of ours send as many heartbeats as they may. */
+  get #neededMs(): number {
+    const ours = [...this.#workers.values()].filter(({ isOurs }) => isOurs).length;
+    return (1000 * ours) / this.#rules.maxHeartbeatsPerSecond;
+  }
+
+  /** The longest interval that the broker may keep to at present. Announced ones are whole numbers. */
+  get #longestMs(): number {
+    return Math.max(this.#rules.heartbeatMs, Math.ceil(PACE_FACTOR * this.#neededMs));
   }
 
   #isOverdue(since: number, allowedMs: number, graceMs: number): boolean {
@@ -183,6 +211,7 @@ export class BrokerWitness implements Witness {
       return this.#violated(`registers ${name}, which has not said READY for ${service}`);
     const worker = new WorkerView(name, ready, this.#rules);
     this.#workers.set(name, worker);
+    this.#changedAt = this.#rules.now();
     this.#rank(worker);
   }
 
@@ -267,7 +296,14 @@ export class BrokerWitness implements Witness {
     worker.sentAt = this.#rules.now();
     if (command === "disconnect") worker.isDismissed = true;
     else if (command === "request") this.#gives(worker, rest);
-    else if (rest[0]?.length === NOTICE_BYTES) worker.isIntroduced = true;
+    else if (rest[0]?.length === NOTICE_BYTES) this.#introduces(worker, rest[0]);
+  }
+
+  #introduces(worker: WorkerView, notice: Uint8Array): void {
+    if (!worker.isOurs)
+      this.#violated(`introduces itself to ${worker.name}, which would not know what that means`);
+    const fault = worker.introduced(notice, this.#neededMs, this.#longestMs, this.#rules.now());
+    if (fault !== undefined) this.#violated(`tells ${worker.name} ${fault}`);
   }
 
   #gives(worker: WorkerView, rest: Frames): void {

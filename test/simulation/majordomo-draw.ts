@@ -71,6 +71,8 @@ function drawBroker(dice: Dice, name: string, clients: number, handlerMs: number
       maxUnoffered: dice.between(1, 5),
       maxCredit: dice.chance(0.3) ? dice.between(1, 2) : 1000,
       detectDepartures: dice.chance(0.5),
+      // So few that two or three workers are too many.
+      maxHeartbeatsPerSecond: dice.chance(0.4) ? dice.between(2, 12) : 1000,
     },
   };
 }

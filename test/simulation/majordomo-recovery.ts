@@ -8,6 +8,7 @@ import {
   NOBODYS,
   type RequestLimits,
   type Setting,
+  slowestMs,
   type World,
 } from "./majordomo-world.js";
 import { DRAIN_MS } from "./node-support.js";
@@ -41,16 +42,19 @@ export interface Cast {
  * the worker dead after `liveness` intervals and forgets it after as many again, and one for its own stall. A broker
  * that had just taken its leave needs another round.
  */
-function viewBoundMs({ brokers, workers, handlerMs }: Setting): number {
-  const bounds = brokers.flatMap(({ options }) =>
-    workers.map(({ kind, heartbeatMs, peerHeartbeatMs, liveness, reconnectMaxMs }) => {
-      const noticeMs = (liveness + 2) * Math.max(options.heartbeatMs, peerHeartbeatMs) + DRAIN_MS;
+function viewBoundMs(setting: Setting): number {
+  const { brokers, workers, handlerMs } = setting;
+  const bounds = brokers.flatMap((broker) => {
+    const { options } = broker;
+    const paceMs = slowestMs(broker, setting);
+    return workers.map(({ kind, heartbeatMs, peerHeartbeatMs, liveness, reconnectMaxMs }) => {
+      const noticeMs = (liveness + 2) * Math.max(paceMs, peerHeartbeatMs) + DRAIN_MS;
       const returnMs = noticeMs + liveness * peerHeartbeatMs + reconnectMaxMs + TRAVEL_MS;
-      const intervalMs = kind === "ours" ? heartbeatMs : options.peerHeartbeatMs;
+      const intervalMs = kind === "ours" ? Math.max(paceMs, heartbeatMs) : options.peerHeartbeatMs;
       const forgetMs = options.detectDepartures ? 0 : (2 * options.liveness + 1) * intervalMs + DRAIN_MS;
       return handlerMs + 2 * returnMs + forgetMs;
-    }),
-  );
+    });
+  });
   return 2 * ABSENCE_MS + Math.max(...bounds);
 }
 
@@ -91,7 +95,8 @@ export class Recovery {
     const patienceMs = 2 * this.#patient.attempts * this.#patient.timeoutMs;
     this.#boundMs = viewBoundMs(setting) + patienceMs + Math.max(...waits);
     // Long enough for anybody who is not heard to be given up.
-    const slowest = Math.max(1000, ...workers.map(({ heartbeatMs }) => heartbeatMs));
+    const paces = brokers.map((broker) => slowestMs(broker, setting));
+    const slowest = Math.max(1000, ...workers.map(({ heartbeatMs }) => heartbeatMs), ...paces);
     this.#quietMs = 2 * slowest + TRAVEL_MS;
   }
 

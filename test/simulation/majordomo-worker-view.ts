@@ -22,6 +22,15 @@ export class WorkerView {
   intervalMs: number;
   heardAt: number;
   sentAt: number;
+  /** The broker says something at least this often: it is said to one of ours, and to others it is an option. */
+  promisedMs: number;
+  /** When it was told that. */
+  promisedAt: number;
+  /** How often a worker of ours says something if it is not asked for less, and what it is asked for, or 0. */
+  readonly ownMs: number;
+  askedMs = 0;
+  /** When that changed. */
+  askedAt: number;
   /** By address. */
   readonly held = new Map<string, Given>();
   /** It was silent for so long that it counts as lost. */
@@ -41,7 +50,12 @@ export class WorkerView {
   constructor(
     name: string,
     { service, extra }: Ready,
-    rules: { readonly peerHeartbeatMs: number; readonly maxCredit: number; now(): number },
+    rules: {
+      readonly heartbeatMs: number;
+      readonly peerHeartbeatMs: number;
+      readonly maxCredit: number;
+      now(): number;
+    },
   ) {
     this.name = name;
     this.service = service;
@@ -49,12 +63,41 @@ export class WorkerView {
     this.socket = this.isOurs ? name : frameText(extra);
     this.#maxCredit = rules.maxCredit;
     this.intervalMs = rules.peerHeartbeatMs;
-    this.heardAt = this.sentAt = rules.now();
+    this.heardAt = this.sentAt = this.promisedAt = this.askedAt = rules.now();
+    this.promisedMs = rules.heartbeatMs;
     if (this.isOurs) this.heed(extra);
+    this.ownMs = this.intervalMs;
   }
 
   get hasCredit(): boolean {
     return this.held.size < this.credit;
+  }
+
+  /** It says something less often than it is asked to. */
+  get isDisobedient(): boolean {
+    return this.intervalMs > Math.max(this.ownMs, this.askedMs);
+  }
+
+  /**
+   * The broker says how often it speaks, and maybe how often the worker is to speak.
+   *
+   * @param neededMs - at this interval, there are as many heartbeats as may be
+   * @param longestMs - and more than this is not needed
+   * @returns what is wrong with that
+   */
+  introduced(notice: Uint8Array, neededMs: number, longestMs: number, now: number): string | undefined {
+    this.isIntroduced = true;
+    this.promisedMs = readUint32(notice, 4);
+    this.promisedAt = now;
+    const askedMs = readUint32(notice, 8);
+    if (askedMs !== this.askedMs) this.askedAt = now;
+    this.askedMs = askedMs;
+    if (this.promisedMs < neededMs || this.promisedMs > longestMs)
+      return `that it speaks each ${this.promisedMs} ms, where ${neededMs} are needed`;
+    if (askedMs === 0)
+      return this.ownMs < neededMs ? "nothing of its interval, which is too short" : undefined;
+    if (askedMs > this.ownMs && askedMs >= neededMs && askedMs <= longestMs) return undefined;
+    return `to keep ${askedMs} ms instead of ${this.ownMs}, where ${neededMs} are needed`;
   }
 
   /** It says how often it speaks, and how much it takes at a time. */

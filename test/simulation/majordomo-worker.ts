@@ -14,6 +14,7 @@ import {
   RESTART_MS,
   SAFETY_MS,
   serviceFrames,
+  slowestMs,
   type WorkerSetting,
   type World,
 } from "./majordomo-world.js";
@@ -166,7 +167,7 @@ class OurWorkerProgram implements WorkerProgram {
     const { world, worker, context } = this.#parts;
     const broker = world.setting.brokers.find(({ name }) => endpoint.includes(name));
     if (broker === undefined) return;
-    const intervalMs = Math.max(broker.options.heartbeatMs, worker.peerHeartbeatMs);
+    const intervalMs = Math.max(slowestMs(broker, world.setting), worker.peerHeartbeatMs);
     if (isUndisturbed(world, worker.name, broker.name, context.now() - worker.liveness * intervalMs))
       world.violated(`${worker.name} takes ${broker.name} for dead, which was well`);
   }

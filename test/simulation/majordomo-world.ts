@@ -21,6 +21,7 @@ export interface BrokerSetting {
     | "heartbeatMs"
     | "peerHeartbeatMs"
     | "liveness"
+    | "maxHeartbeatsPerSecond"
     | "maxDeliveries"
     | "requestTtlMs"
     | "maxWaiting"
@@ -113,6 +114,18 @@ export interface World {
 export interface RequestLimits {
   readonly timeoutMs: number;
   readonly attempts: number;
+}
+
+/** For how many sessions of one worker a broker may have to slow down: without news of departures it counts lost ones. */
+const SESSIONS_COUNTED = 4;
+/** How much longer than needed an interval may be. */
+export const PACE_FACTOR = 2.5;
+
+/** The longest interval that a broker may keep toward workers of ours, and ask them for, in ms. */
+export function slowestMs({ options }: BrokerSetting, { workers }: Setting): number {
+  const ours = workers.filter(({ kind }) => kind === "ours").length;
+  const neededMs = (1000 * SESSIONS_COUNTED * ours) / options.maxHeartbeatsPerSecond;
+  return Math.max(options.heartbeatMs, PACE_FACTOR * neededMs);
 }
 
 /** A faulty connection may lag behind for so long after its fault. */

@@ -30,10 +30,9 @@ const schema = {
  * A peer that announces its interval is judged by that ({@link expectInterval}), not by ours.
  */
 export class Heartbeat {
-  /** We send at least this often, in ms. */
-  readonly intervalMs: number;
   /** Intervals of silence after which the peer is expired. */
   readonly liveness: number;
+  #intervalMs: number;
   #peerIntervalMs: number;
   #sentAt: number;
   #heardAt: number;
@@ -46,11 +45,16 @@ export class Heartbeat {
    */
   constructor(options: HeartbeatOptions, now: number, owner = "Heartbeat") {
     const { intervalMs, peerIntervalMs, liveness } = resolveOptions(owner, schema, options);
-    this.intervalMs = intervalMs;
+    this.#intervalMs = intervalMs;
     this.liveness = liveness;
     this.#peerIntervalMs = options.peerIntervalMs === undefined ? intervalMs : peerIntervalMs;
     this.#sentAt = now;
     this.#heardAt = now;
+  }
+
+  /** We send at least this often, in ms. */
+  get intervalMs(): number {
+    return this.#intervalMs;
   }
 
   /** The peer's interval as it is believed now, in ms. */
@@ -60,7 +64,7 @@ export class Heartbeat {
 
   /** When we must say something, if nothing else is sent before. */
   get sendAt(): number {
-    return this.#sentAt + this.intervalMs;
+    return this.#sentAt + this.#intervalMs;
   }
 
   /** When the peer is expired, if nothing is heard before. */
@@ -81,6 +85,20 @@ export class Heartbeat {
   /** Something was sent to the peer. */
   sent(now: number): void {
     this.#sentAt = now;
+  }
+
+  /**
+   * The peer was told right now how often we send from now on. It has to be told before a longer interval is kept.
+   *
+   * @param spread - from 0 to 1: by how much of what the interval has grown by the next heartbeat is due earlier. If many
+   * were told so at once and each has a share of its own, they do not speak at once ever after.
+   * @throws TypeError or RangeError if the interval is not a duration of at least 1 ms
+   */
+  announced(intervalMs: number, spread: number, now: number): void {
+    this.#sentAt = now;
+    if (intervalMs === this.#intervalMs) return;
+    this.#sentAt -= spread * Math.max(0, intervalMs - this.#intervalMs);
+    this.#intervalMs = resolveOptions("Heartbeat", schema, { intervalMs }).intervalMs;
   }
 
   /** Something arrived from the peer, whatever it was. */

@@ -54,6 +54,29 @@ describe("Heartbeat", () => {
     );
   });
 
+  it("keeps another interval from the moment on that the peer was told so", () => {
+    const heartbeat = new Heartbeat({ intervalMs: 100 }, 0);
+    heartbeat.announced(400, 0, 50);
+    expect([heartbeat.intervalMs, heartbeat.sendAt, heartbeat.expiresAt]).toEqual([400, 450, 300]);
+    heartbeat.announced(400, 0.5, 60);
+    expect(heartbeat.sendAt, "nothing is new").toBe(460);
+    heartbeat.announced(100, 0.5, 70);
+    expect([heartbeat.intervalMs, heartbeat.sendAt]).toEqual([100, 170]);
+    expect(() => heartbeat.announced(0, 0, 70)).toThrow('Heartbeat: option "intervalMs"');
+  });
+
+  it("is due for the first time between the old interval and the new one, so that many are not at once", () => {
+    const first = [0, 0.25, 1].map((spread) => {
+      const heartbeat = new Heartbeat({ intervalMs: 100 }, 0);
+      heartbeat.announced(500, spread, 1000);
+      const { sendAt } = heartbeat;
+      heartbeat.sent(sendAt);
+      expect(heartbeat.sendAt - sendAt).toBe(500);
+      return sendAt;
+    });
+    expect(first).toEqual([1500, 1400, 1100]);
+  });
+
   it("takes over the interval that the peer announces", () => {
     const heartbeat = new Heartbeat({ intervalMs: 100 }, 0);
     heartbeat.expectInterval(2500);

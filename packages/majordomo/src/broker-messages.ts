@@ -1,6 +1,6 @@
 import type { Frames, Malformed, MessageDropped, RefusalReason, StatusEvent } from "@seaworthy/core";
 import type { ClientCancel, ClientRequest, WorkerSaid } from "./broker-wire.js";
-import type { Notice } from "./notice.js";
+import type { BrokerNotice } from "./notice.js";
 import type { MdpVersion } from "./wire.js";
 
 /** The delivery that a PARTIAL is of. */
@@ -56,7 +56,7 @@ export type MajordomoBrokerOutput =
       readonly type: "heartbeat";
       readonly worker: Uint8Array;
       readonly version: MdpVersion;
-      readonly notice: Notice | undefined;
+      readonly notice: BrokerNotice | undefined;
     }
   /** Nobody waits for the reply to what was delivered under this number any more. */
   | {

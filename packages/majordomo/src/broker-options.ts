@@ -22,6 +22,13 @@ export interface MajordomoBrokerOptions {
   peerHeartbeatMs?: number | undefined;
   /** How many of its intervals a worker may be silent until it counts as dead. At least 2; default 3 (7/MDP: 3 to 5). */
   liveness?: number | undefined;
+  /**
+   * Heartbeats per second that workers of ours send at most, all together, and that they are sent. When they are too
+   * many for their own intervals and `heartbeatMs`, both sides keep longer ones: `heartbeatMs`, doubled as often as is
+   * needed. One that stands still is noticed that much later; the end of a connection is not. Other workers are not
+   * counted, and nothing changes for them. Default 1250: 10,000 workers keep 8 s.
+   */
+  maxHeartbeatsPerSecond?: number | undefined;
   /** How many workers a request is given to at most, one after the other. Default 3. */
   maxDeliveries?: number | undefined;
   /**
@@ -91,6 +98,7 @@ const schema = {
   peerHeartbeatMs: milliseconds(GUIDE_HEARTBEAT_MS, { min: 1 }),
   // With one interval every delay is a death.
   liveness: integer(3, { min: 2 }),
+  maxHeartbeatsPerSecond: integer(1250),
   maxDeliveries: integer(3),
   requestTtlMs: milliseconds(60_000, { min: 1 }),
   maxWaiting: integer(200_000),

@@ -1,4 +1,5 @@
 import { Backoff, Heartbeat, type Random } from "@seaworthy/core";
+import type { BrokerNotice } from "./notice.js";
 import { type SessionState, sessionLife } from "./session-life.js";
 import type { MdpVersion } from "./wire.js";
 import type { ResolvedWorkerOptions } from "./worker-options.js";
@@ -25,6 +26,8 @@ export class BrokerSession {
   credit = 0;
   /** The broker waits for the end of a request, and has no ears for what became of it. */
   isStuck = false;
+  /** The interval that its broker asks the worker for, in ms, or 0. */
+  #askedMs = 0;
   readonly #options: ResolvedWorkerOptions;
   readonly #backoff: Backoff;
   /** When its pause is over. */
@@ -58,6 +61,16 @@ export class BrokerSession {
   /** Requests that its broker may give it at a time. */
   get allowance(): number {
     return this.isOurs ? this.credit : 1;
+  }
+
+  /** How often the broker is to be sent something, in ms; that is not kept to before it is announced. */
+  get intervalMs(): number {
+    return Math.max(this.#options.heartbeatMs, this.#askedMs);
+  }
+
+  /** Its broker asks for heartbeats more often than it was told that they come. */
+  get isTooSlow(): boolean {
+    return this.intervalMs < this.heartbeat.intervalMs;
   }
 
   /** Whether nothing but the application's readiness is waited for. */
@@ -95,6 +108,7 @@ export class BrokerSession {
     this.held = 0;
     this.tickets.clear();
     this.isStuck = false;
+    this.#askedMs = 0;
     this.heartbeat = this.#freshHeartbeat(now);
   }
 
@@ -120,15 +134,16 @@ export class BrokerSession {
   /**
    * The broker has said something that tells whether it is ours.
    *
-   * @param intervalMs - what one of ours says of its heartbeats
+   * @param notice - what one of ours says of heartbeats
    */
-  recognise(intervalMs: number | undefined): void {
-    if (intervalMs === undefined) {
+  recognise(notice: BrokerNotice | undefined): void {
+    if (notice === undefined) {
       if (this.broker === "unknown") this.broker = "foreign";
       return;
     }
     this.broker = "ours";
-    this.heartbeat.expectInterval(intervalMs);
+    this.heartbeat.expectInterval(notice.heartbeatMs);
+    this.#askedMs = notice.askedMs;
     if (this.#options.protocol === "auto") this.version = "0.2";
   }
 

@@ -99,13 +99,16 @@ export class BrokerSessions {
     }
   }
 
-  /** Opens sessions that the application has become ready for, and tells brokers what it can take by now. */
+  /**
+   * Opens sessions that the application has become ready for, and tells brokers what it can take by now, and which
+   * shorter interval it keeps.
+   */
   settle(): void {
     const { credit } = this.#owner;
     for (const session of this.#all) {
       if (session.state === "waiting") {
         if (credit > 0 && session.hasNoPause) this.step(session, "due");
-      } else if (session.isServing && session.isOurs && session.credit !== credit) {
+      } else if (session.isServing && session.isOurs && (session.credit !== credit || session.isTooSlow)) {
         session.credit = credit;
         this.#sayHeartbeat(session, true);
       }
@@ -215,10 +218,11 @@ export class BrokerSessions {
   }
 
   #sayHeartbeat(session: BrokerSession, withNotice: boolean): void {
-    const { heartbeatMs } = this.#options;
-    const { version, credit } = session;
-    const notice = withNotice ? { heartbeatMs, credit } : undefined;
+    const { version, credit, heartbeat, intervalMs: heartbeatMs } = session;
+    const isNew = heartbeatMs !== heartbeat.intervalMs;
+    const notice = withNotice || isNew ? { heartbeatMs, credit } : undefined;
     this.#say(session, { type: "heartbeat", version, notice });
+    if (isNew) heartbeat.announced(heartbeatMs, this.#random(), this.#now);
   }
 
   #sayDisconnect(session: BrokerSession): void {

@@ -8,7 +8,7 @@ import {
   type Malformed,
   malformed,
 } from "@seaworthy/core";
-import { decodeNotice, encodeNotice, type Notice } from "./notice.js";
+import { type BrokerNotice, decodeNotice, encodeBrokerNotice, type Notice } from "./notice.js";
 import { headerKey, headerKind, headerTtlMs, routeHeader } from "./request-header.js";
 import {
   ADDRESS_BYTES,
@@ -247,8 +247,11 @@ export function encodeToWorker(version: MdpVersion, address: Uint8Array, body: F
 }
 
 /** A heartbeat; to our workers maybe with the broker's notice, or with the address of a request that was given up. */
-export function encodeBrokerHeartbeat(version: MdpVersion, extra: Notice | Uint8Array | undefined): Frames {
-  const more = extra === undefined ? [] : [extra instanceof Uint8Array ? extra : encodeNotice(extra)];
+export function encodeBrokerHeartbeat(
+  version: MdpVersion,
+  extra: BrokerNotice | Uint8Array | undefined,
+): Frames {
+  const more = extra === undefined ? [] : [extra instanceof Uint8Array ? extra : encodeBrokerNotice(extra)];
   return toWorker(version, WORKER_HEARTBEAT_01, WORKER_HEARTBEAT_02, more);
 }
 

@@ -27,6 +27,10 @@ export const OPTION_FLAGS: Readonly<Record<NumericOption, Flag>> = {
   liveness: count("liveness", "intervals that a worker may be silent"),
   requestTtlMs: ms("request-ttl", "how long a request may wait for a worker"),
   lingerMs: ms("linger", "how long workers may still answer what they have, when the broker is to stop"),
+  maxHeartbeatsPerSecond: count(
+    "max-heartbeats-per-second",
+    "heartbeats of all workers, which keep longer intervals when they are many",
+  ),
   maxDeliveries: count("max-deliveries", "workers that a request is given to, one after the other"),
   maxWaiting: count("max-waiting", "requests that wait for one service"),
   maxWaitingBytes: bytes("max-waiting-bytes", "size of those"),

@@ -56,7 +56,14 @@ export {
   type WiredClient,
   wireClient,
 } from "./client-wiring.js";
-export { decodeNotice, encodeNotice, type Notice } from "./notice.js";
+export {
+  type BrokerNotice,
+  decodeBrokerNotice,
+  decodeNotice,
+  encodeBrokerNotice,
+  encodeNotice,
+  type Notice,
+} from "./notice.js";
 export {
   answerHeader,
   decodeRequestHeader,

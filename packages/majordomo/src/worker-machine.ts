@@ -13,6 +13,7 @@ import {
 import type { BrokerSession } from "./broker-session.js";
 import { BrokerSessions } from "./broker-sessions.js";
 import { KeptParts } from "./kept-parts.js";
+import type { BrokerNotice } from "./notice.js";
 import type {
   MajordomoWorkerEvent,
   MajordomoWorkerInput,
@@ -211,17 +212,17 @@ export class MajordomoWorkerMachine implements Machine<MajordomoWorkerInput, Maj
         this.#recognise(session, undefined);
         return this.#requested(session, command.address, command.body);
       case "heartbeat":
-        this.#recognise(session, command.notice?.heartbeatMs);
+        this.#recognise(session, command.notice);
         return command.cancelled && this.#cancelled(session, command.cancelled);
       case "disconnect":
         return this.#sessions.step(session, "dismissed");
     }
   }
 
-  /** @param intervalMs - what a broker of ours says of its heartbeats */
-  #recognise(session: BrokerSession, intervalMs: number | undefined): void {
+  /** @param notice - what a broker of ours says of heartbeats */
+  #recognise(session: BrokerSession, notice: BrokerNotice | undefined): void {
     const before = session.broker;
-    session.recognise(intervalMs);
+    session.recognise(notice);
     if (session.broker === before) return;
     const { endpoint, isOurs: ours, version: protocol } = session;
     this.#report({ type: "broker-recognised", at: this.#now, endpoint, ours, protocol });

@@ -1,6 +1,6 @@
 import { type DeadlineEntry, frameKey, Heartbeat, Link, readableId } from "@seaworthy/core";
 import type { ResolvedBrokerOptions } from "./broker-options.js";
-import type { Notice } from "./notice.js";
+import type { BrokerNotice, Notice } from "./notice.js";
 import type { Service } from "./service.js";
 import type { Holding } from "./service-request.js";
 import type { MdpVersion } from "./wire.js";
@@ -35,6 +35,13 @@ export class WorkerRecord {
   isLate = false;
   timer: DeadlineEntry<WorkerRecord> | undefined;
   readonly #maxCredit: number;
+  /** How often it is sent something at least, in ms, and how often it says that it sends something itself. */
+  readonly #ourMs: number;
+  readonly #itsMs: number;
+  /** What it was asked for instead, in ms, or 0. */
+  #askedMs = 0;
+  /** Its share when many are to speak, and to be spoken to, at different times. */
+  readonly #spread: number;
 
   constructor(
     id: Uint8Array,
@@ -42,6 +49,7 @@ export class WorkerRecord {
     version: MdpVersion,
     notice: Notice | undefined,
     options: ResolvedBrokerOptions,
+    spread: number,
     now: number,
   ) {
     const { heartbeatMs: intervalMs, peerHeartbeatMs, liveness, maxCredit } = options;
@@ -51,9 +59,12 @@ export class WorkerRecord {
     this.version = version;
     this.isOurs = notice !== undefined;
     this.#maxCredit = maxCredit;
+    this.#spread = spread;
     // Whoever says nothing of credit works on one request at a time (7/MDP, Overall Topology).
     this.credit = Math.min(notice?.credit ?? 1, maxCredit);
     const peerIntervalMs = notice === undefined ? peerHeartbeatMs : credible(notice.heartbeatMs);
+    this.#ourMs = intervalMs;
+    this.#itsMs = notice?.heartbeatMs ?? peerHeartbeatMs;
     this.heartbeat = new Heartbeat({ intervalMs, peerIntervalMs, liveness }, now, "MajordomoBroker");
   }
 
@@ -81,6 +92,26 @@ export class WorkerRecord {
   /** When it wants attention. */
   get deadline(): number {
     return Math.min(this.heartbeat.sendAt, this.silentAt);
+  }
+
+  /** It was told a longer interval than the broker's pace makes necessary by now. */
+  isSlowerThan(paceMs: number): boolean {
+    return (
+      this.heartbeat.intervalMs > Math.max(this.#ourMs, paceMs) ||
+      this.#askedMs > Math.max(this.#itsMs, paceMs)
+    );
+  }
+
+  /** It is sent a heartbeat. One of ours is told the broker's interval, and asked to keep to a longer one if need be. */
+  beat(paceMs: number, now: number): BrokerNotice | undefined {
+    if (!this.isOurs) {
+      this.heartbeat.sent(now);
+      return undefined;
+    }
+    this.#askedMs = paceMs > this.#itsMs ? paceMs : 0;
+    const heartbeatMs = Math.max(this.#ourMs, paceMs);
+    this.heartbeat.announced(heartbeatMs, this.#spread, now);
+    return { heartbeatMs, askedMs: this.#askedMs };
   }
 
   /** It has introduced itself anew. */

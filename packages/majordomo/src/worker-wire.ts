@@ -1,6 +1,6 @@
 /** The side of a worker on the wire: see `wire.ts`. */
 import { DELIMITER, delimiterIndex, type Frames, type Malformed, malformed } from "@seaworthy/core";
-import { decodeNotice, encodeNotice, type Notice } from "./notice.js";
+import { type BrokerNotice, decodeBrokerNotice, encodeNotice, type Notice } from "./notice.js";
 import {
   ADDRESS_BYTES,
   commandFrame,
@@ -33,7 +33,7 @@ export type BrokerCommand =
   | {
       readonly type: "heartbeat";
       /** A broker of ours introduces itself. */
-      readonly notice?: Notice;
+      readonly notice?: BrokerNotice;
       /** Nobody waits any more for the reply to the request with this address. */
       readonly cancelled?: Uint8Array;
     }
@@ -134,6 +134,6 @@ function decodeHeartbeat(extra: Uint8Array | undefined): BrokerCommand {
   if (extra === undefined) return HEARTBEAT;
   // By its length, which no notice has: an address begins with random bytes, which may be those of a notice.
   if (extra.length === ADDRESS_BYTES) return { type: "heartbeat", cancelled: extra };
-  const notice = decodeNotice(extra);
+  const notice = decodeBrokerNotice(extra);
   return notice === undefined ? HEARTBEAT : { type: "heartbeat", notice };
 }

@@ -7,6 +7,7 @@ import type {
 } from "./broker-messages.js";
 import type { ResolvedBrokerOptions } from "./broker-options.js";
 import type { PartKind, WorkerCommand, WorkerSaid } from "./broker-wire.js";
+import { HeartbeatPace } from "./heartbeat-pace.js";
 import { isReserved } from "./mmi.js";
 import type { Notice } from "./notice.js";
 import type { Service } from "./service.js";
@@ -21,6 +22,9 @@ import { WorkerRecord } from "./worker-record.js";
  * have ended with it are read as well.
  */
 const SETTLE_MS = 20;
+
+/** Multiples of this, without their whole part, are spread evenly, however many there are. */
+const GOLDEN_SHARE = (Math.sqrt(5) - 1) / 2;
 
 /** Whom workers bring news to. */
 export interface Employer {
@@ -55,10 +59,16 @@ export class Workforce {
   readonly #settling: Holding[] = [];
   #settledAt: number | undefined;
   #lastNumber = 0;
+  readonly #pace: HeartbeatPace;
+  /** Workers of ours that are registered. */
+  #ours = 0;
+  /** Workers that have ever registered. */
+  #joined = 0;
   #now = 0;
 
   constructor(options: ResolvedBrokerOptions, services: Services, employer: Employer) {
     this.#options = options;
+    this.#pace = new HeartbeatPace(options.heartbeatMs, options.maxHeartbeatsPerSecond);
     this.#services = services;
     this.#employer = employer;
   }
@@ -131,6 +141,7 @@ export class Workforce {
     worker.heartbeat.sent(now);
     const { id, version } = worker;
     this.#employer.emit({ type: "deliver", worker: id, version, number, body: request.body });
+    this.#hurry(worker, now);
     return true;
   }
 
@@ -152,6 +163,7 @@ export class Workforce {
     worker.heartbeat.sent(now);
     const { id, version } = worker;
     this.#employer.emit({ type: "cancel", worker: id, version, number });
+    this.#hurry(worker, now);
   }
 
   /** Tells all workers to go. */
@@ -195,8 +207,10 @@ export class Workforce {
     const isNew = !service.isOffered;
     const crowdedOut = this.#services.offer(service, this.#now);
     service.workers += 1;
-    const worker = new WorkerRecord(id, service, version, ready.notice, this.#options, this.#now);
+    const spread = (GOLDEN_SHARE * ++this.#joined) % 1;
+    const worker = new WorkerRecord(id, service, version, ready.notice, this.#options, spread, this.#now);
     this.#books.enter(worker);
+    if (worker.isOurs) this.#pace.keepFor(++this.#ours);
     if (isNew) this.#employer.report({ type: "service-added", at: this.#now, service: service.name });
     this.#employer.report({
       type: "worker-joined",
@@ -294,10 +308,20 @@ export class Workforce {
     this.#books.watch(worker);
   }
 
+  /**
+   * If workers have become fewer, who was told something is told that as well, since to who is busy no heartbeat is ever
+   * due. It comes second: a heartbeat that cannot be sent would make the delivery count that cannot be sent either.
+   */
+  #hurry(worker: WorkerRecord, now: number): void {
+    if (!worker.isSlowerThan(this.#pace.intervalMs)) return;
+    this.#now = now;
+    this.#sendHeartbeat(worker);
+    this.#books.watch(worker);
+  }
+
   #sendHeartbeat(worker: WorkerRecord): void {
-    worker.heartbeat.sent(this.#now);
-    const { id, version, isOurs } = worker;
-    const notice = isOurs ? { heartbeatMs: this.#options.heartbeatMs, credit: 0 } : undefined;
+    const { id, version } = worker;
+    const notice = worker.beat(this.#pace.intervalMs, this.#now);
     this.#employer.emit({ type: "heartbeat", worker: id, version, notice });
   }
 
@@ -352,6 +376,7 @@ export class Workforce {
 
   #strike(worker: WorkerRecord, reason: GoneReason): void {
     this.#books.strike(worker);
+    if (worker.isOurs) this.#pace.keepFor(--this.#ours);
     const { service } = worker;
     service.workers -= 1;
     const event = { type: "worker-gone", at: this.#now, worker: worker.name, reason } as const;

@@ -3,11 +3,11 @@ import { anyPort, closing } from "../../core/test/support/queue-peers.js";
 import { MajordomoWorker } from "../src/worker.js";
 import type { MajordomoWorkerOptions } from "../src/worker-options.js";
 
-/** What a worker of ours says of itself, or a broker. */
-export function notice(heartbeatMs: number, credit: number): Buffer {
+/** What a worker of ours says of itself, or a broker, which has no credit, but may ask for an interval. */
+export function notice(heartbeatMs: number, creditOrInterval: number): Buffer {
   const frame = Buffer.from("SW\x01\0\0\0\0\0\0\0\0\0", "latin1");
   frame.writeUInt32BE(heartbeatMs, 4);
-  frame.writeUInt32BE(credit, 8);
+  frame.writeUInt32BE(creditOrInterval, 8);
   return frame;
 }
 

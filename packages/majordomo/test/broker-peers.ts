@@ -28,12 +28,12 @@ export interface GivenRequest {
   body: string[];
 }
 
-/** How a worker of ours introduces itself: `SW`, version 1, 0, interval, credit. */
-export function noticeOf(heartbeatMs: number, credit: number): Buffer {
+/** How a worker of ours introduces itself: `SW`, version 1, 0, interval, credit. A broker may ask for another interval. */
+export function noticeOf(heartbeatMs: number, creditOrInterval: number): Buffer {
   const frame = Buffer.alloc(12);
   frame.write("SW\x01\0", "latin1");
   frame.writeUInt32BE(heartbeatMs, 4);
-  frame.writeUInt32BE(credit, 8);
+  frame.writeUInt32BE(creditOrInterval, 8);
   return frame;
 }
 

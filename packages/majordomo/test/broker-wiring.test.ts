@@ -85,7 +85,7 @@ describe.each(["0.1", "0.2"] as const)("with a worker of %s", (version) => {
     asks("client", "x", header("message"));
     asks("client", "x", header("cancel"));
     clock.until(100);
-    const heartbeat = [w, ...encodeBrokerHeartbeat(version, { heartbeatMs: 100, credit: 0 })];
+    const heartbeat = [w, ...encodeBrokerHeartbeat(version, { heartbeatMs: 100, askedMs: 0 })];
     expect(socket.sent).toEqual([
       heartbeat,
       [w, ...encodeToWorker(version, addresses.encode(1), [textFrame("x")])],

@@ -65,6 +65,8 @@ const LIMITS = {
   heartbeatMs: 100,
   peerHeartbeatMs: 100,
   liveness: 3,
+  // Two workers of ours have to slow down.
+  maxHeartbeatsPerSecond: 10,
   maxDeliveries: 2,
   requestTtlMs: 400,
   maxWaiting: 4,

@@ -102,6 +102,18 @@ describe("clients and workers", () => {
     expect((await worker.next()).command).toBe("heartbeat");
   });
 
+  it("many workers of ours are asked for longer intervals, and others are not", async () => {
+    const { broker, endpoint } = await newBroker({ heartbeatMs: 50, maxHeartbeatsPerSecond: 20 });
+    const ours = { notice: noticeOf(50, 1) };
+    const first = await readyWorker(broker, endpoint, ours);
+    expect((await first.next()).frames).toEqual([noticeOf(50, 0)]);
+    const second = await readyWorker(broker, endpoint, ours);
+    expect((await second.next()).frames).toEqual([noticeOf(100, 100)]);
+    expect((await first.next()).frames, "with what is due next").toEqual([noticeOf(100, 100)]);
+    const foreign = await readyWorker(broker, endpoint);
+    expect(await foreign.next()).toEqual({ command: "heartbeat", frames: [] });
+  });
+
   it("routing ids are bytes", async () => {
     const { broker, endpoint } = await newBroker();
     const joined = reported(broker, "worker-joined", 3);

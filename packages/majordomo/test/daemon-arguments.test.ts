@@ -54,7 +54,7 @@ describe("the command line", () => {
     const expected = Object.fromEntries(numbers.map(([option]) => [option, kebab(option)]));
     const names = Object.entries(OPTION_FLAGS).map(([option, { name }]) => [option, name]);
     expect(Object.fromEntries(names)).toEqual(expected);
-    expect(Object.keys(expected).filter((option) => option.startsWith("max"))).toHaveLength(10);
+    expect(Object.keys(expected).filter((option) => option.startsWith("max"))).toHaveLength(11);
   });
 
   it.each(Object.entries(OPTION_FLAGS))("gives %s to the broker", (option, { name }) => {

@@ -9,7 +9,7 @@ import {
   encodeToWorker,
 } from "../src/broker-wire.js";
 import { decodeReply, encodeRequest } from "../src/client-wire.js";
-import { decodeNotice, encodeNotice } from "../src/notice.js";
+import { decodeBrokerNotice, decodeNotice, encodeBrokerNotice, encodeNotice } from "../src/notice.js";
 import {
   answerHeader,
   decodeRequestHeader,
@@ -46,7 +46,9 @@ const frame = fc.uint8Array({ maxLength: 40 });
 const body = fc.array(frame, { minLength: 1, maxLength: 4 });
 const service = fc.uint8Array({ minLength: 1, maxLength: 255 });
 const version = fc.constantFrom("0.1" as const, "0.2" as const);
-const notice = fc.record({ heartbeatMs: fc.integer({ min: 1, max: 2 ** 32 - 1 }), credit: uint32 });
+const heartbeatMs = fc.integer({ min: 1, max: 2 ** 32 - 1 });
+const notice = fc.record({ heartbeatMs, credit: uint32 });
+const brokersNotice = fc.record({ heartbeatMs, askedMs: uint32 });
 const header = fc.record({
   kind: fc.constantFrom(...KINDS),
   epoch: uint64,
@@ -67,8 +69,9 @@ const through = (id: Uint8Array, frames: readonly Uint8Array[]): Uint8Array[] =>
 describe("frames of our own", () => {
   it("a notice is read as it was written", () => {
     fc.assert(
-      fc.property(notice, (said) => {
+      fc.property(notice, brokersNotice, (said, answered) => {
         expect(decodeNotice(encodeNotice(said))).toEqual(said);
+        expect(decodeBrokerNotice(encodeBrokerNotice(answered))).toEqual(answered);
       }),
     );
   });
@@ -218,7 +221,7 @@ describe("worker and broker", () => {
 
   it("what a broker says reaches the worker", () => {
     fc.assert(
-      fc.property(version, notice, number, (spoken, said, given) => {
+      fc.property(version, brokersNotice, number, (spoken, said, given) => {
         const address = addresses.encode(given);
         expect(decodeFromBroker([...encodeBrokerHeartbeat(spoken, undefined)])).toEqual({
           type: "heartbeat",

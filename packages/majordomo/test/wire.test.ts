@@ -10,7 +10,7 @@ import {
   isForWorker,
 } from "../src/broker-wire.js";
 import { decodeReply, encodeRequest } from "../src/client-wire.js";
-import { decodeNotice, encodeNotice } from "../src/notice.js";
+import { decodeBrokerNotice, decodeNotice, encodeBrokerNotice, encodeNotice } from "../src/notice.js";
 import {
   answerHeader,
   decodeRequestHeader,
@@ -39,6 +39,7 @@ const ROUTING_ID = Uint8Array.of(0, 1, 2, 3, 4);
 const addresses = new Addresses(Uint8Array.of(9, 8, 7, 6, 5, 4, 3, 2));
 const ADDRESS = addresses.encode(7);
 const NOTICE = { heartbeatMs: 0x01020304, credit: 5 };
+const BROKERS_NOTICE = { heartbeatMs: 0x01020304, askedMs: 0x05060708 };
 const HEADER = { kind: "message", epoch: 1n, sequence: 2n, first: 3, second: 4 } as const;
 const header = encodeRequestHeader(HEADER);
 
@@ -94,7 +95,9 @@ describe("commands are laid out as 7/MDP and 18/MDP have them", () => {
     expect(readable(encodeToWorker("0.2", ADDRESS, BODY))).toBe(`[MDPW02][0x02]${address}[][a][b]`);
     expect(readable(encodeBrokerHeartbeat("0.1", undefined))).toBe("[][MDPW01][0x04]");
     expect(readable(encodeBrokerHeartbeat("0.2", ADDRESS))).toBe(`[MDPW02][0x05]${address}`);
-    expect(readable(encodeBrokerHeartbeat("0.2", NOTICE))).toBe("[MDPW02][0x05][0x535701000102030400000005]");
+    expect(readable(encodeBrokerHeartbeat("0.2", BROKERS_NOTICE))).toBe(
+      "[MDPW02][0x05][0x535701000102030405060708]",
+    );
     expect(readable(encodeBrokerDisconnect("0.1"))).toBe("[][MDPW01][0x05]");
     expect(readable(encodeBrokerDisconnect("0.2"))).toBe("[MDPW02][0x06]");
     const route = [text("peer"), EMPTY];
@@ -156,9 +159,9 @@ describe("the frames of our own", () => {
         cancelled: lookalike,
       });
     }
-    const longer = Uint8Array.of(...encodeNotice(NOTICE), 1, 2, 3);
+    const longer = Uint8Array.of(...encodeBrokerNotice(BROKERS_NOTICE), 1, 2, 3);
     const heard = decodeFromBroker([...encodeBrokerHeartbeat("0.2", longer)]);
-    expect(heard).toEqual({ type: "heartbeat", notice: NOTICE });
+    expect(heard).toEqual({ type: "heartbeat", notice: BROKERS_NOTICE });
   });
 
   it("a HEARTBEAT with a frame that is neither notice nor address is a plain one", () => {
@@ -175,6 +178,13 @@ describe("the frames of our own", () => {
     });
   });
 
+  it("a broker that asks for nothing is not told from one that does not know how, and what it asks is rounded up", () => {
+    const heartbeatMs = 1000;
+    expect(encodeBrokerNotice({ heartbeatMs, askedMs: 0 })).toEqual(encodeNotice({ heartbeatMs, credit: 0 }));
+    expect(decodeBrokerNotice(encodeBrokerNotice({ heartbeatMs, askedMs: 62.5 }))?.askedMs).toBe(63);
+    expect(decodeBrokerNotice(encodeBrokerNotice({ heartbeatMs, askedMs: 1e12 }))?.askedMs).toBe(2 ** 32 - 1);
+  });
+
   it.each([
     ["too short", encodeNotice(NOTICE).slice(0, 11)],
     ["not ours", Uint8Array.of(0x53, 0x58, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0)],
@@ -183,6 +193,7 @@ describe("the frames of our own", () => {
     ["without an interval", Uint8Array.of(0x53, 0x57, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)],
   ])("a frame that is %s is no notice", (_what, frame) => {
     expect(decodeNotice(frame)).toBeUndefined();
+    expect(decodeBrokerNotice(frame)).toBeUndefined();
   });
 
   it("a request header is laid out as documented", () => {

@@ -72,8 +72,9 @@ export class WorkerDriver {
     return this.feed({ type: "said", connection, command });
   }
 
-  greet(connection: number, heartbeatMs = 100): this {
-    return this.hears(connection, { type: "heartbeat", notice: { heartbeatMs, credit: 0 } });
+  /** A broker of ours says how often it sends heartbeats, and maybe how often it wants some. */
+  greet(connection: number, heartbeatMs = 100, askedMs = 0): this {
+    return this.hears(connection, { type: "heartbeat", notice: { heartbeatMs, askedMs } });
   }
 
   heartbeat(connection: number): this {

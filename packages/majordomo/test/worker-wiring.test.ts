@@ -18,6 +18,7 @@ const endpoint = "tcp://broker:1";
 const service = textFrame("echo");
 const text = (word: string): Uint8Array[] => [textFrame(word)];
 const notice = (credit: number) => ({ heartbeatMs: 100, credit });
+const greeting = { heartbeatMs: 100, askedMs: 0 };
 
 function wire(more: MajordomoWorkerOptions = {}) {
   const sockets = new FakeSockets();
@@ -60,7 +61,7 @@ function opened(more: MajordomoWorkerOptions = {}) {
 /** Of a broker of ours, with a request at hand. */
 function busy(more: MajordomoWorkerOptions = {}) {
   const wired = opened(more);
-  wired.hear(encodeBrokerHeartbeat("0.1", notice(0)));
+  wired.hear(encodeBrokerHeartbeat("0.1", greeting));
   wired.hear(encodeToWorker("0.2", address, text("x")));
   wired.socket.sent.length = 0;
   wired.socket.wanted.length = 0;
@@ -80,7 +81,7 @@ it("each connection is a DEALER of its own that does not reconnect, and that the
 
 it("says what the machine says: READY, credit, heartbeat, parts, reply, DISCONNECT", () => {
   const { socket, hear, worker, clock, events } = opened();
-  hear(encodeBrokerHeartbeat("0.1", notice(0)));
+  hear(encodeBrokerHeartbeat("0.1", greeting));
   worker.feed({ type: "demand", count: 1 });
   clock.until(100);
   hear(encodeToWorker("0.2", address, text("x")));
@@ -221,7 +222,7 @@ it.each([
   ["is silent for longer than a farewell may take", 1500, 0],
 ])("a broker that is left for good and %s is not waited for for ever", (_how, silentMs, lingerMs) => {
   const { socket, hear, worker, clock } = opened({ lingerMs: 0 });
-  hear(encodeBrokerHeartbeat("0.1", { heartbeatMs: silentMs / 3, credit: 0 }));
+  hear(encodeBrokerHeartbeat("0.1", { ...greeting, heartbeatMs: silentMs / 3 }));
   worker.feed({ type: "disconnect", endpoint });
   const said = socket.sent.length;
   clock.until(silentMs - 1);
@@ -232,7 +233,7 @@ it.each([
 
 it("a broker whose connection is lost when it has been told is not waited for", () => {
   const { socket, hear, worker, events } = opened();
-  hear(encodeBrokerHeartbeat("0.1", notice(0)));
+  hear(encodeBrokerHeartbeat("0.1", greeting));
   worker.feed({ type: "close" });
   socket.handlers.connection?.({ type: "down", endpoint });
   expect(socket.closedWith).toBe(0);

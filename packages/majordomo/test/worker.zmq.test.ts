@@ -219,6 +219,21 @@ describe("with a broker of ours", () => {
   });
 });
 
+describe("a broker of ours that asks for a longer interval", () => {
+  it("is told that it is kept, and that it is no more when there is no need of it", async () => {
+    const broker = new BareBroker();
+    const worker = newWorker(broker.endpoint, { heartbeatMs: 20 });
+    void worker.serve(() => "x");
+    const { id } = await broker.welcome();
+    await broker.beat(1);
+    broker.send(id, ["MDPW02", "\x05", notice(60_000, 45)]);
+    expect((await broker.next()).words).toEqual(["MDPW02", "\x05", notice(45, 1).toString("latin1")]);
+    await broker.beat(2);
+    broker.send(id, ["MDPW02", "\x05", notice(60_000, 0)]);
+    expect((await broker.next()).words).toEqual(["MDPW02", "\x05", notice(20, 1).toString("latin1")]);
+  });
+});
+
 describe("a broker that goes", () => {
   it("by DISCONNECT is come back to at once, and the request at hand is told", async () => {
     const broker = new BareBroker();
