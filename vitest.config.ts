@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 // Tests run from source: the export condition must be set for the server side, where tests run.
 // Under `resolve.conditions` alone they would silently test dist.
 export default defineConfig({
-  ssr: { resolve: { conditions: ["@seaworthy/source", "module", "node", "import", "default"] } },
+  ssr: { resolve: { conditions: ["@seaworthy/source", "module", "node", "default"] } },
   test: {
     // Many tests wait for other processes: on two processors, one file at a time would waste them.
     maxWorkers: Math.max(2, availableParallelism() - 1),

@@ -8,15 +8,13 @@ import {
   checkEndpoint,
   LimitError,
   memoryOf,
-  RemoteError,
   type RequestLimits,
-  RequestTimeoutError,
   type SeaworthyError,
   systemScheduler,
 } from "@seaworthy/core";
 import { type DriverStats, type NonEmptyFrames, OpenCalls, Role, ZmqTransport } from "@seaworthy/core/node";
 import { MajordomoClientMachine } from "./client-machine.js";
-import type { MajordomoClientEvent, MajordomoClientStats, RequestFailure } from "./client-messages.js";
+import type { MajordomoClientEvent, MajordomoClientStats } from "./client-messages.js";
 import {
   askedService,
   type MajordomoClientOptions,
@@ -25,14 +23,8 @@ import {
   resolveLimits,
 } from "./client-options.js";
 import { type WiredClient, wireClient } from "./client-wiring.js";
-import {
-  BrokerLimitError,
-  BrokerUnreachableError,
-  NoServiceError,
-  NotSupportedError,
-  StreamInterruptedError,
-  WorkersFailedError,
-} from "./errors.js";
+import { NotSupportedError } from "./errors.js";
+import { requestError } from "./request-error.js";
 import { StreamReader } from "./stream-reader.js";
 import { MMI_SERVICE } from "./wire.js";
 
@@ -87,7 +79,7 @@ export class MajordomoClient extends Role<MajordomoClientEvent> {
         answered: (call, body) => this.#calls.settle(call)?.answered(body as NonEmptyFrames),
         failed: (number, failure) => {
           const call = this.#calls.settle(number);
-          call?.failed(failureError(failure, call.signal));
+          call?.failed(requestError(OWNER, failure, call.signal));
         },
         status: (event) => this.report(event),
       },
@@ -231,28 +223,3 @@ export class MajordomoClient extends Role<MajordomoClientEvent> {
 
 /** How long the news that requests are given up may take to leave, in ms. */
 const FAREWELL_MS = 100;
-
-function failureError(failure: RequestFailure, signal: AbortSignal | undefined): SeaworthyError {
-  switch (failure.code) {
-    case "ERR_REQUEST_TIMEOUT":
-      return new RequestTimeoutError(failure);
-    case "ERR_BROKER_UNREACHABLE":
-      return new BrokerUnreachableError(failure);
-    case "ERR_NO_SERVICE":
-      return new NoServiceError(failure);
-    case "ERR_WORKERS_FAILED":
-      return new WorkersFailedError(failure);
-    case "ERR_BROKER_LIMIT":
-      return new BrokerLimitError(failure, failure.message);
-    case "ERR_HANDLER_FAILED":
-      return new RemoteError(failure.message);
-    case "ERR_STREAM_INTERRUPTED":
-      return new StreamInterruptedError(failure, failure.reason);
-    case "ERR_LIMIT_REACHED":
-      return new LimitError(failure.option, failure.limit, "too much of a reply", false);
-    case "ERR_ABORTED":
-      return new AbortedError(signal?.reason);
-    case "ERR_CLOSED":
-      return new ClosedError(OWNER);
-  }
-}

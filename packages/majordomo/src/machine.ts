@@ -64,6 +64,7 @@ export {
   encodeNotice,
   type Notice,
 } from "./notice.js";
+export { requestError } from "./request-error.js";
 export {
   answerHeader,
   decodeRequestHeader,

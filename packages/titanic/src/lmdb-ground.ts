@@ -1,0 +1,174 @@
+import { createRequire } from "node:module";
+import type { Database, RootDatabase } from "lmdb" with { "resolution-mode": "require" };
+import type { Changes, Ground, GroundEntry } from "./ledger-ground.js";
+import { isUnclear, lmdbError } from "./lmdb-errors.js";
+import { type DataFile, tryRoom } from "./lmdb-file.js";
+import { StoreError } from "./store-errors.js";
+
+// The types that lmdb has for modules do not compile; those for CommonJS do.
+const require = createRequire(import.meta.url);
+const { open } = require("lmdb") as typeof import("lmdb", { with: { "resolution-mode": "require" }});
+
+const LEDGER = "ledger";
+const OWNER = "owner";
+/** The one record of the database of that name. Its version is a number that each process that opens the store raises. */
+const OWNER_KEY = "owner";
+
+/** Keys are written as they are, one byte for each character. */
+const KEYS = {
+  writeKey: (key: string, target: Buffer, start: number): number =>
+    start + target.write(key, start, "latin1"),
+  readKey: (source: Buffer, start: number, end: number): string => source.toString("latin1", start, end),
+};
+
+/**
+ * A ground in a file of LMDB.
+ *
+ * `overlappingSync: false` makes a commit what LMDB means by it: the pages are written and synced, then the page that
+ * names them is, and only then does the promise resolve. All changes of a batch depend on the record of the owner: once
+ * another process has opened the store, nothing of this one is written any more, even if it stood still meanwhile and
+ * knows nothing of it.
+ */
+export class LmdbGround implements Ground {
+  readonly #root: RootDatabase<Buffer, string>;
+  readonly #ledger: Database<Uint8Array, string>;
+  readonly #owner: Database<Uint8Array, string>;
+  readonly #version: number;
+  readonly #path: string;
+  /** Is told once that another process has taken over. */
+  readonly #lost: () => void;
+
+  private constructor(root: RootDatabase<Buffer, string>, path: string, version: number, lost: () => void) {
+    this.#path = path;
+    this.#root = root;
+    this.#ledger = openTable(root, LEDGER, false);
+    this.#owner = openTable(root, OWNER, true);
+    this.#version = version;
+    this.#lost = lost;
+  }
+
+  /** Opens the file and makes it this process's own. */
+  static async open({ path, isShort }: DataFile, lost: () => void): Promise<LmdbGround> {
+    const root = openRoot(path);
+    try {
+      checkTables(root, path);
+      const owner = openTable(root, OWNER, true);
+      const previous = owner.getEntry(OWNER_KEY)?.version ?? 0;
+      await (previous === 0
+        ? owner.ifNoExists(OWNER_KEY, () => owner.put(OWNER_KEY, new Uint8Array(1), 1))
+        : owner.put(OWNER_KEY, new Uint8Array(1), previous + 1, previous));
+      const ground = new LmdbGround(root, path, previous + 1, lost);
+      if (isShort) ground.#readAll();
+      return ground;
+    } catch (error) {
+      await root.close();
+      throw lmdbError(`cannot open ${path}`, await causeOf(error));
+    }
+  }
+
+  get(key: string): Uint8Array | undefined {
+    try {
+      return this.#ledger.getBinary(key);
+    } catch (error) {
+      throw lmdbError("cannot read", error);
+    }
+  }
+
+  range(from: string, to: string, limit: number): readonly GroundEntry[] {
+    const entries: GroundEntry[] = [];
+    try {
+      for (const { key, value } of this.#ledger.getRange({ start: from, end: to, limit }))
+        entries.push({ key, value });
+    } catch (error) {
+      throw lmdbError("cannot read", error);
+    }
+    return entries;
+  }
+
+  commit(changes: Changes, done: (error?: StoreError) => void): void {
+    this.#write(changes).then(
+      (isOwner) => {
+        if (isOwner) return done();
+        this.#lost();
+        done(lostStore());
+      },
+      async (error) => done(await this.#explain(await causeOf(error), changes)),
+    );
+  }
+
+  /** Why a commit failed. */
+  async #explain(error: unknown, changes: Changes): Promise<StoreError> {
+    if (!isUnclear(error)) return lmdbError("cannot write", error);
+    let bytes = 0;
+    for (const value of changes.values()) bytes += value?.length ?? 0;
+    const reason = await tryRoom(this.#path, 2 * bytes).catch((cause: unknown) => cause);
+    return lmdbError("cannot write", reason ?? error);
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  async #write(changes: Changes): Promise<boolean> {
+    return this.#owner.ifVersion(OWNER_KEY, this.#version, () => {
+      for (const [key, value] of changes) {
+        if (value === undefined) this.#ledger.remove(key);
+        else this.#ledger.put(key, value);
+      }
+    });
+  }
+
+  #readAll(): void {
+    for (const { key } of this.#ledger.getRange({})) this.get(key);
+  }
+}
+
+/** What is said when another process has taken the store over. */
+export function lostStore(): StoreError {
+  return new StoreError(
+    "ERR_STORE_IN_USE",
+    "another process has taken the store over, since this one stood still for long",
+  );
+}
+
+function openRoot(path: string): RootDatabase<Buffer, string> {
+  try {
+    return open<Buffer, string>({
+      path,
+      noSubdir: true,
+      maxDbs: 4,
+      encoding: "binary",
+      overlappingSync: false,
+      // Otherwise lmdb-js makes promises of its own, and one that is rejected would end the process.
+      eventTurnBatching: false,
+    });
+  } catch (error) {
+    throw lmdbError(`cannot open ${path}`, error);
+  }
+}
+
+function openTable(
+  root: RootDatabase<Buffer, string>,
+  name: string,
+  useVersions: boolean,
+): Database<Uint8Array, string> {
+  const options = { encoding: "binary" as const, useVersions, keyEncoder: KEYS };
+  return root.openDB<Uint8Array, string>(name, options);
+}
+
+function checkTables(root: RootDatabase<Buffer, string>, path: string): void {
+  const names = Array.from(root.getKeys({}));
+  if (names.every((name) => name === LEDGER || name === OWNER)) return;
+  throw new StoreError("ERR_STORE_FOREIGN", `${path} belongs to another program`);
+}
+
+/** lmdb-js tells the reason of a failed commit in a promise of its own. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const reason = (error as { commitError?: Promise<never> }).commitError;
+  return reason === undefined
+    ? error
+    : reason.then(
+        () => error,
+        (cause: unknown) => cause,
+      );
+}
