@@ -1,0 +1,39 @@
+import { expect, it } from "vitest";
+import { example, freeEndpoint, runExample } from "../harness/example.js";
+import type { Program } from "../harness/program.js";
+
+it("kills each part in turn, and all replies come", async () => {
+  const { code, program } = await runExample(
+    "titanic/survive",
+    "--requests",
+    "500",
+    "--endpoint",
+    await freeEndpoint(),
+  );
+  const said = program.lines.map((line) => line.replace(/^ *\d+\.\d s {2}/, ""));
+  expect(said).toEqual([
+    ...["worker", "broker", "server", "client"].flatMap((victim) => [
+      expect.stringMatching(`^\\d+ of 500 replies came: killing the ${victim}$`),
+      expect.stringMatching(`^the ${victim} is back, and replies come again, after \\d+\\.\\d s$`),
+    ]),
+    "all 500 replies came, and all were right",
+  ]);
+  expect(code).toBe(0);
+});
+
+it("ends all that it has started, and itself with 0, when it is told to stop", async () => {
+  // A terminal tells all processes, a process manager the first alone.
+  await Promise.all([isStopped("SIGINT", "group"), isStopped("SIGTERM", "leader")]);
+});
+
+async function isStopped(...how: Parameters<Program["end"]>): Promise<void> {
+  const endpoint = await freeEndpoint();
+  await using surviving = example("titanic/survive", "--requests", "1000000", "--endpoint", endpoint);
+  surviving.spawn();
+  // It says nothing before the first fault: that it has begun is seen by what it has started.
+  expect((await runExample("titanic/client", "--connect", endpoint, "--requests", "1")).code).toBe(0);
+  expect(await surviving.end(...how)).toEqual({ code: 0, signal: null });
+  expect(surviving.lines).toEqual([expect.stringMatching(/stopped after \d+ requests$/)]);
+  await using broker = example("majordomo/broker", "--bind", endpoint);
+  await broker.start();
+}
