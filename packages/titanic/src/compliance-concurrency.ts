@@ -49,10 +49,11 @@ export const concurrencyCases: readonly CaseDefinition[] = [
     async run(bench) {
       const store = await bench.open();
       const bodies = new Map<string, Uint8Array>();
-      for (let index = 0; index < 200; index++) {
+      const takeIn = async (index: number): Promise<void> => {
         const body = bytes(`body ${index}`);
         bodies.set(hex(await bench.add(store, { body: [body] })), body);
-      }
+      };
+      await Promise.all(Array.from({ length: 200 }, (_, index) => takeIn(index)));
       const { claims } = await bench.claim(store, 200);
       const outcomes = claims.map((claim, index) => {
         if (index % 4 === 0) return store.complete(claim, [bytes("re: "), ...claim.body], LONG_MS);

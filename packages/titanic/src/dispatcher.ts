@@ -86,8 +86,13 @@ export class Dispatcher {
     return Math.min(queues, flights);
   }
 
-  hasRoomFor(service: Uint8Array): boolean {
-    return this.#queues.hasRoomFor(service);
+  /** A request is being taken in, if there is room for its service, until it is {@link tookIn}. */
+  takesIn(service: Uint8Array): boolean {
+    return this.#queues.takesIn(service);
+  }
+
+  tookIn(service: Uint8Array): void {
+    this.#queues.tookIn(service);
   }
 
   /** There may be work for a service. */
@@ -199,6 +204,8 @@ export class Dispatcher {
         switch (verdictOn(failure)) {
           case "counts":
             queue.postponed = 0;
+            // A broker that is not ours keeps what nobody is there for any more, and says nothing until it is asked.
+            if (failure.code === "ERR_REQUEST_TIMEOUT") this.#queues.step(queue, "doubted");
             return this.#failed(flight, describeFailure(failure));
           case "doubt":
             this.#queues.step(queue, "doubted");

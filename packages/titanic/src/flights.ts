@@ -14,13 +14,15 @@ const RENEWAL_BATCH = 1000;
 export class Flight {
   readonly queue: ServiceQueue;
   /** Attempts that had failed before. */
-  readonly failures: number;
+  failures: number;
   readonly bytes: number;
   lease: Lease;
   /** The request to its service, as long as that is under way. */
   call: number | undefined;
   /** Stores the outcome, as soon as there is one. */
   store: (() => void) | undefined;
+  /** That outcome is a failure, which the store counts. */
+  hasFailed = false;
   /** Nobody wants the outcome any more. */
   isRemoved = false;
   /** How often the store did not take it. */
@@ -113,6 +115,7 @@ export class Flights {
     failure: string | undefined,
     done: (stood: boolean) => void,
   ): void {
+    flight.hasFailed = failure !== undefined;
     this.#settle(flight, done, (stored, failed) =>
       this.#around.store.ask("release", [flight.lease, delayMs, failure], stored, failed),
     );
@@ -120,6 +123,7 @@ export class Flights {
 
   /** Makes a dead letter of a request. `done` is told whether it was this server's still. */
   bury(flight: Flight, failure: string, done: (stood: boolean) => void): void {
+    flight.hasFailed = true;
     this.#settle(flight, done, (stored, failed) =>
       this.#around.store.ask("bury", [flight.lease, failure], stored, failed),
     );
@@ -161,8 +165,12 @@ export class Flights {
     const key = frameKey(claim.id);
     const earlier = this.#flights.get(key);
     if (earlier !== undefined) {
-      // This server has stood still until its own lease ended, and then claimed the request again: one run is enough.
+      const isCounted = earlier.hasFailed && claim.failures !== earlier.failures;
       earlier.lease = claim;
+      earlier.failures = claim.failures;
+      // The store has its failure, although it did not say so: this is another attempt.
+      if (isCounted) return this.#anew(earlier);
+      // This server has stood still until its own lease ended, and then claimed the request again: one run is enough.
       return undefined;
     }
     const flight = new Flight(queue, claim);
@@ -172,26 +180,40 @@ export class Flights {
     return flight;
   }
 
+  /** Another attempt begins. What is still under way of the last one is forgotten. */
+  #anew(flight: Flight): Flight {
+    if (flight.retry !== undefined) this.#retries.cancel(flight.retry);
+    flight.retry = undefined;
+    flight.store = undefined;
+    flight.hasFailed = false;
+    flight.tries = 0;
+    return flight;
+  }
+
   #settle(
     flight: Flight,
     done: (outcome: boolean) => void,
     ask: (stored: (outcome: boolean) => void, failed: () => void) => void,
   ): void {
     flight.call = undefined;
-    flight.store = () => {
+    const store = (): void => {
       flight.retry = undefined;
       const { lease } = flight;
       ask(
         (outcome) => {
+          if (flight.store !== store) return;
           // The lease may have ended meanwhile, and this server have another by now.
-          if (!outcome && flight.lease !== lease) return (flight.store as () => void)();
+          if (!outcome && flight.lease !== lease) return store();
           done(outcome);
           this.#land(flight);
         },
-        () => this.#storeLater(flight),
+        () => {
+          if (flight.store === store) this.#storeLater(flight);
+        },
       );
     };
-    flight.store();
+    flight.store = store;
+    store();
   }
 
   #storeLater(flight: Flight): void {

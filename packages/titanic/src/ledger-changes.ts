@@ -256,8 +256,10 @@ export class LedgerChanges {
   }
 
   #endLease(draft: Draft, id: Uint8Array): void {
-    const record = this.#desk.leases.get(frameKey(id));
+    const key = frameKey(id);
+    const record = this.#desk.leases.get(key);
     if (record !== undefined && !record.isEnding) draft.endLease(record, false);
+    draft.settled.push(key);
   }
 }
 

@@ -16,6 +16,8 @@ export class Draft {
   readonly arrivals: Map<string, string> = new Map();
   /** Leases that end with it, and whether their requests keep their places and can be claimed again. */
   readonly ended: { readonly lease: LeaseRecord; readonly isReturned: boolean }[] = [];
+  /** Ids of requests that nobody is to work on any more: whoever claims one until this is committed has it no longer then. */
+  readonly settled: string[] = [];
   readonly #ground: Ground;
 
   constructor(ground: Ground, records: Records, counters: Counters, time: number) {

@@ -71,7 +71,7 @@ export class Leases {
   renew(id: string, token: number, until: number): boolean {
     const lease = this.#leases.get(id);
     if (lease?.token !== token) return false;
-    if (lease.isEnding) return true;
+    // Also of one that a change is about to end: the change may fail.
     lease.hasLapsed = false;
     this.#withdraw(lease);
     lease.until = this.#queueOf(lease.queue).leases.add(lease, until);
@@ -83,6 +83,12 @@ export class Leases {
     this.#leases.delete(lease.id);
     this.#withdraw(lease);
     if (isReturned) this.#return(lease);
+  }
+
+  /** Ends the lease of a request that nobody is to work on any more, if there is one. */
+  settle(id: string): void {
+    const lease = this.#leases.get(id);
+    if (lease !== undefined) this.end(lease, false);
   }
 
   /** Takes back that a lease is about to end. */

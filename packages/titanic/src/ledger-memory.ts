@@ -1,3 +1,4 @@
+import { keptFrame, smallFrame } from "@seaworthy/core";
 import type { Changes, Ground, GroundEntry } from "./ledger-ground.js";
 import type { StoreError } from "./store-errors.js";
 
@@ -10,7 +11,8 @@ export class MemoryGround implements Ground {
   #chunks: string[][] = [[]];
 
   get(key: string): Uint8Array | undefined {
-    return this.#values.get(key)?.slice();
+    const value = this.#values.get(key);
+    return value && given(value);
   }
 
   range(from: string, to: string, limit: number): readonly GroundEntry[] {
@@ -46,7 +48,7 @@ export class MemoryGround implements Ground {
 
   #put(key: string, value: Uint8Array): void {
     const isNew = !this.#values.has(key);
-    this.#values.set(key, value.slice());
+    this.#values.set(key, kept(value));
     if (!isNew) return;
     const index = this.#chunkOf(key);
     const chunk = this.#chunks[index] as string[];
@@ -74,6 +76,23 @@ export class MemoryGround implements Ground {
     }
     return low;
   }
+}
+
+/** Up to this size a copy that soon goes again shares its memory with others, in bytes: that costs least. */
+const SHARED_BYTES = 1024;
+
+/** A copy for whoever asks: what is in the map stays as it is. */
+function given(value: Uint8Array): Uint8Array {
+  if (value.length > SHARED_BYTES) return value.slice();
+  const copy = smallFrame(value.length);
+  copy.set(value);
+  return copy;
+}
+
+/** A copy that is the map's own. */
+function kept(value: Uint8Array): Uint8Array {
+  const copy = keptFrame(value);
+  return copy === value ? value.slice() : copy;
 }
 
 /** Where a key is in a sorted chunk, or would be. */

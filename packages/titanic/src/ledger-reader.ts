@@ -26,8 +26,8 @@ export function readableMeta(source: Source, number: string): Meta | undefined {
   try {
     return source.records.readMeta(source.get(metaKey(number)), number);
   } catch (error) {
-    if (isCorrupt(error)) return undefined;
-    throw error;
+    if (!isCorrupt(error)) throw error;
+    return undefined;
   }
 }
 

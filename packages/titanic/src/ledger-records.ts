@@ -64,7 +64,7 @@ const COUNTER_NAMES: readonly (keyof Counters)[] = [
   "time",
 ];
 /** Length of an id, in bytes. */
-export const ID_BYTES = 16;
+const ID_BYTES = 16;
 const NO_FAILURE = 0xffffffff;
 
 const META = {

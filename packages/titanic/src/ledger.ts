@@ -161,6 +161,7 @@ export class Ledger implements ClaimDesk {
     if (error === undefined) {
       this.#counters = draft.counters;
       for (const { lease, isReturned } of draft.ended) this.leases.end(lease, isReturned);
+      for (const id of draft.settled) this.leases.settle(id);
       for (const [queue, place] of draft.arrivals) this.leases.arrived(queue, place);
       for (const { pending, outcome } of applied) pending.done(outcome);
     } else {

@@ -1,13 +1,15 @@
 import { createRequire } from "node:module";
-import type { Database, RootDatabase } from "lmdb" with { "resolution-mode": "require" };
 import type { Changes, Ground, GroundEntry } from "./ledger-ground.js";
 import { isUnclear, lmdbError } from "./lmdb-errors.js";
 import { type DataFile, tryRoom } from "./lmdb-file.js";
 import { StoreError } from "./store-errors.js";
 
 // The types that lmdb has for modules do not compile; those for CommonJS do.
+type Lmdb = typeof import("lmdb", { with: { "resolution-mode": "require" }});
+type Root = import("lmdb", { with: { "resolution-mode": "require" }}).RootDatabase<Buffer, string>;
+type Table = import("lmdb", { with: { "resolution-mode": "require" }}).Database<Uint8Array, string>;
 const require = createRequire(import.meta.url);
-const { open } = require("lmdb") as typeof import("lmdb", { with: { "resolution-mode": "require" }});
+const { open } = require("lmdb") as Lmdb;
 
 const LEDGER = "ledger";
 const OWNER = "owner";
@@ -30,15 +32,15 @@ const KEYS = {
  * knows nothing of it.
  */
 export class LmdbGround implements Ground {
-  readonly #root: RootDatabase<Buffer, string>;
-  readonly #ledger: Database<Uint8Array, string>;
-  readonly #owner: Database<Uint8Array, string>;
+  readonly #root: Root;
+  readonly #ledger: Table;
+  readonly #owner: Table;
   readonly #version: number;
   readonly #path: string;
   /** Is told once that another process has taken over. */
   readonly #lost: () => void;
 
-  private constructor(root: RootDatabase<Buffer, string>, path: string, version: number, lost: () => void) {
+  private constructor(root: Root, path: string, version: number, lost: () => void) {
     this.#path = path;
     this.#root = root;
     this.#ledger = openTable(root, LEDGER, false);
@@ -131,7 +133,7 @@ export function lostStore(): StoreError {
   );
 }
 
-function openRoot(path: string): RootDatabase<Buffer, string> {
+function openRoot(path: string): Root {
   try {
     return open<Buffer, string>({
       path,
@@ -147,16 +149,12 @@ function openRoot(path: string): RootDatabase<Buffer, string> {
   }
 }
 
-function openTable(
-  root: RootDatabase<Buffer, string>,
-  name: string,
-  useVersions: boolean,
-): Database<Uint8Array, string> {
+function openTable(root: Root, name: string, useVersions: boolean): Table {
   const options = { encoding: "binary" as const, useVersions, keyEncoder: KEYS };
   return root.openDB<Uint8Array, string>(name, options);
 }
 
-function checkTables(root: RootDatabase<Buffer, string>, path: string): void {
+function checkTables(root: Root, path: string): void {
   const names = Array.from(root.getKeys({}));
   if (names.every((name) => name === LEDGER || name === OWNER)) return;
   throw new StoreError("ERR_STORE_FOREIGN", `${path} belongs to another program`);

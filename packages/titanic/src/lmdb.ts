@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { systemScheduler } from "@seaworthy/core";
 import { Ledger } from "./ledger.js";
@@ -20,7 +20,7 @@ export type { LmdbStoreOptions } from "./lmdb-options.js";
 const SURROUNDINGS: LedgerSurroundings = {
   now: () => systemScheduler.now(),
   wall: () => Date.now(),
-  digest: (bytes) => createHash("sha256").update(bytes).digest(),
+  digest: (bytes) => hash("sha256", bytes, "buffer"),
   checksum: (bytes) => crc32(bytes),
   defer: (task) => void setImmediate(task),
 };

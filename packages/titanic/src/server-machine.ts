@@ -189,15 +189,21 @@ export class TitanicServerMachine implements Machine<TitanicServerInput, Titanic
     if (byteLength(body) > maxBodyBytes) {
       return this.#refuse(ticket, "limit", limitText("maxBodyBytes", maxBodyBytes), encodeUnknown);
     }
-    if (!this.#dispatcher.hasRoomFor(service)) {
+    if (!this.#dispatcher.takesIn(service)) {
       return this.#refuse(ticket, "limit", limitText("maxServices", maxServices));
     }
     const request: NewRequest = { id: this.#makeId(), service, body, key };
     this.#store.ask(
       "add",
       [request],
-      (added) => this.#added(ticket, request, added),
-      () => this.#refuse(ticket, "store", STORE_FAILED),
+      (added) => {
+        this.#added(ticket, request, added);
+        this.#dispatcher.tookIn(service);
+      },
+      () => {
+        this.#refuse(ticket, "store", STORE_FAILED);
+        this.#dispatcher.tookIn(service);
+      },
     );
   }
 

@@ -2,6 +2,7 @@ import {
   Backoff,
   type BackoffOptions,
   checkOption,
+  choice,
   flag,
   integer,
   MAX_DURATION_MS,
@@ -12,6 +13,7 @@ import {
   type SocketSettings,
 } from "@seaworthy/core";
 import {
+  type MdpVersion,
   type ResolvedClientOptions,
   type ResolvedWorkerOptions,
   resolveClientOptions,
@@ -70,6 +72,11 @@ export interface TitanicServerOptions {
   /** How many intervals a broker may be silent, from 2. Default 3. */
   liveness?: number | undefined;
   /**
+   * Version of MDP: see `MajordomoWorkerOptions`. A broker that is not ours and knows 0.2 alone needs `"0.2"`. Default
+   * `auto`.
+   */
+  protocol?: "auto" | MdpVersion | undefined;
+  /**
    * How long `close()` lets what is worked on finish, in ms; then it is given back to the store. Default 1000.
    */
   lingerMs?: number | undefined;
@@ -99,6 +106,7 @@ const schema = {
   maxBodyBytes: integer(16 * 1024 * 1024),
   heartbeatMs: milliseconds(1000, { min: 1 }),
   liveness: integer(3, { min: 2 }),
+  protocol: choice("auto", ["auto", "0.1", "0.2"]) as OptionRule<"auto" | MdpVersion>,
   lingerMs: milliseconds(1000),
   socket: nested<SocketSettings>({}),
 } as const satisfies Record<string, OptionRule<unknown>>;
@@ -116,6 +124,12 @@ export type ResolvedServerOptions = {
   readonly client: ResolvedClientOptions;
 };
 
+/**
+ * Sockets to a broker that is not ours, each of which takes one request at a time: enough for two services that hang with
+ * all that they may have in flight by default, and for the others beside them.
+ */
+const MAX_SOCKETS = 256;
+
 /** Frames of a body that are the protocol's and not the user's: a status, a key and the name of a service, an id. */
 const OWN_BYTES = 1024;
 
@@ -126,8 +140,17 @@ const OWN_BYTES = 1024;
  */
 export function resolveServerOptions(options: TitanicServerOptions = {}): ResolvedServerOptions {
   const { socket, backoff, absence, ...rest } = resolveOptions(OWNER, schema, options);
-  const { heartbeatMs, liveness, lingerMs, maxBodyBytes, concurrency, timeoutMs, maxInFlightTotal } = rest;
-  const shared = { heartbeatMs, liveness, maxBodyBytes: maxBodyBytes + OWN_BYTES, socket };
+  const {
+    heartbeatMs,
+    liveness,
+    protocol,
+    lingerMs,
+    maxBodyBytes,
+    concurrency,
+    timeoutMs,
+    maxInFlightTotal,
+  } = rest;
+  const shared = { heartbeatMs, liveness, protocol, maxBodyBytes: maxBodyBytes + OWN_BYTES, socket };
   const pauses = { initialMs: 1000, maxMs: Math.min(5 * 60_000, MAX_DURATION_MS), ...backoff };
   const absences = { initialMs: 100, maxMs: 5000, ...absence };
   new Backoff(pauses, () => 0, `${OWNER}: backoff`);
@@ -145,6 +168,7 @@ export function resolveServerOptions(options: TitanicServerOptions = {}): Resolv
       timeoutMs,
       // Each try is the server's own, so that no request is tried more often than it counts.
       attempts: 1,
+      maxSockets: MAX_SOCKETS,
       // A request beyond the total, and a question whether there is a worker, for each service at most.
       maxInFlight: maxInFlightTotal + 2 * rest.maxServices,
     }),

@@ -9,6 +9,8 @@ export class ServiceQueue {
   state: ServiceState = serviceLife.initial;
   /** Requests that are worked on, or whose outcome is on its way to the store. */
   inFlight = 0;
+  /** Requests that are on their way into the store. */
+  takingIn = 0;
   /** A claim is under way. */
   isClaiming = false;
   /** The store may have requests that are due. */
@@ -47,7 +49,8 @@ export class ServiceQueue {
 
   /** Nothing is known that would have to be done for it. */
   get isDone(): boolean {
-    return this.inFlight === 0 && !this.isClaiming && !this.hasWork && this.workAt === undefined;
+    const isWorking = this.inFlight > 0 || this.takingIn > 0 || this.isClaiming;
+    return !isWorking && !this.hasWork && this.workAt === undefined;
   }
 
   /** The store said when there may be more. */

@@ -55,21 +55,29 @@ export class ServiceQueues {
     return this.#timers.deadline;
   }
 
-  /** Whether requests for a service can be taken in, as far as `maxServices` goes. */
-  hasRoomFor(service: Uint8Array): boolean {
-    return this.size < this.#options.maxServices || this.#queues.has(frameKey(service));
+  /**
+   * A request for a service is being taken in: that has a place until it is {@link tookIn}.
+   *
+   * @returns whether there was room
+   */
+  takesIn(service: Uint8Array): boolean {
+    const queue = this.#enter(service);
+    if (queue !== undefined) queue.takingIn += 1;
+    return queue !== undefined;
+  }
+
+  /** The store has it, or not: if it has, that was noted before. */
+  tookIn(service: Uint8Array): void {
+    const queue = this.#queues.get(frameKey(service)) as ServiceQueue;
+    queue.takingIn -= 1;
+    this.settle(queue);
   }
 
   /** There may be work for a service. */
   note(service: Uint8Array): void {
-    const key = frameKey(service);
-    let queue = this.#queues.get(key);
-    if (queue === undefined) {
-      // Beyond the limit it waits in the store until others have no work any more.
-      if (!this.hasRoomFor(service)) return;
-      queue = new ServiceQueue(service, key);
-      this.#queues.set(key, queue);
-    }
+    // Beyond the limit it waits in the store until others have no work any more.
+    const queue = this.#enter(service);
+    if (queue === undefined) return;
     queue.hasWork = true;
     queue.notedAt = this.#around.now();
     this.step(queue, "wanted");
@@ -117,6 +125,16 @@ export class ServiceQueues {
     const { deadline } = queue;
     if (deadline !== undefined) queue.timer = this.#setTimer(queue, deadline);
     else if (queue.timer !== undefined) this.#timers.cancel(queue.timer);
+  }
+
+  /** A service, which is new here if there is room. */
+  #enter(service: Uint8Array): ServiceQueue | undefined {
+    const key = frameKey(service);
+    const known = this.#queues.get(key);
+    if (known !== undefined || this.size >= this.#options.maxServices) return known;
+    const queue = new ServiceQueue(service, key);
+    this.#queues.set(key, queue);
+    return queue;
   }
 
   #setTimer(queue: ServiceQueue, at: number): DeadlineEntry<ServiceQueue> {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MajordomoBroker, type MajordomoRequest } from "@seaworthy/majordomo";
@@ -85,7 +86,8 @@ describe("CURVE", { timeout: 120_000 }, () => {
     const server = new TitanicProcess(["--connect", endpoint, "--data", join(folder, "store"), ...keys]);
     expect(await server.ready()).toBe(`ready ${endpoint}`);
     await plain.logged("connection failed");
-    expect(broker.workers()).toHaveLength(4);
+    // It is ready when it has said so to the broker, which reads it a moment later.
+    while (broker.workers().length < 4) await once(broker, "worker-joined");
     expect(plain.lines).toEqual([]);
   });
 });

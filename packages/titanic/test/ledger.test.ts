@@ -194,11 +194,23 @@ describe("commits of a ledger", () => {
     const call = begin<boolean>((done, failed) => port.complete(lease, [], HOUR_MS, done, failed));
     pass(20);
     assert.deepEqual(claim().claims, [], "what is being answered is given to nobody");
-    assert.equal(isLost(lease), false);
     disk.fail(FULL);
     assert.equal(call.error, FULL);
     assert.deepEqual(indexesOf(claim().claims), [1]);
     assert.ok(isLost(lease));
+  });
+
+  it("that fail leave a renewal in force that came meanwhile", () => {
+    add(1);
+    const lease = claimOne(10);
+    const call = begin<boolean>((done, failed) => port.complete(lease, [], HOUR_MS, done, failed));
+    pass(20);
+    assert.deepEqual(claim().claims, []);
+    assert.equal(isLost(lease), false);
+    disk.fail(FULL);
+    assert.equal(call.error, FULL);
+    assert.deepEqual(claim(), { claims: [], moreInMs: HOUR_MS });
+    assert.equal(complete(lease), true);
   });
 
   it("take only what can be done: a change that fails by itself leaves the others", () => {
@@ -271,6 +283,26 @@ describe("claims of a ledger", () => {
     disk.sync();
     assert.deepEqual(indexesOf(claim().claims), [2]);
     assert.deepEqual(claim().claims, []);
+  });
+
+  it("find all that is committed late, in whatever order it came together", () => {
+    for (const index of [1, 2]) add(index);
+    const [first, second] = [...claim().claims] as Lease[] as [Lease, Lease];
+    finish<boolean>((done, failed) => port.bury(first, "failure", done, failed));
+    release(second, 5, "failure");
+    pass(4);
+    const blocker = begin<boolean>((done, failed) => port.remove(idOf(9), 0, done, failed));
+    beginAdd(3);
+    const late = [beginAdd(4), begin<boolean>((done, failed) => port.requeue(first.id, done, failed))];
+    disk.sync();
+    pass(2);
+    assert.deepEqual([blocker.outcome, indexesOf(claim().claims)], [false, [3, 2]]);
+    disk.sync();
+    assert.deepEqual(
+      late.map(({ outcome }) => outcome),
+      [{ type: "added" }, true],
+    );
+    assert.deepEqual(indexesOf(claim().claims).sort(), [1, 4]);
   });
 
   it("go past all that is leased when they have to begin further in front", () => {
@@ -510,6 +542,31 @@ describe("a ledger whose disk has failed", () => {
     disk.damage(`K${frameKey(keyOf(1))}`, undefined);
     assert.equal(remove(1, HOUR_MS), true);
     assert.equal(find(1), undefined);
+  });
+});
+
+describe("keys of a ledger", () => {
+  it("are known until their time is over, and no longer", () => {
+    add(1);
+    remove(1, 10);
+    pass(9);
+    assert.deepEqual(add(1), { type: "known", id: idOf(1) });
+    pass(1);
+    assert.deepEqual(add(1), { type: "added" });
+    assert.equal(sweep(), 0);
+    auditLedger(disk.entries(), crashChecksum);
+  });
+
+  it("and replies are swept when their time is over, and not before", () => {
+    for (const index of [1, 2]) add(index);
+    complete(claimOne(), 10);
+    remove(2, 10);
+    pass(9);
+    assert.equal(sweep(), 0);
+    pass(1);
+    assert.equal(sweep(), 2);
+    assert.deepEqual([find(1), find(2)], [undefined, undefined]);
+    auditLedger(disk.entries(), crashChecksum);
   });
 });
 

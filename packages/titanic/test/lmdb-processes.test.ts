@@ -12,6 +12,9 @@ import { newFolder } from "./lmdb-harness.js";
 const TIMEOUT_MS = 40_000;
 const ROOT = process.getuid?.() === 0;
 
+/** Runs a program of the system. */
+const run = (program: string, ...args: readonly string[]): void => void execFileSync(program, args);
+
 let folder: string;
 let children: StoreProcess[];
 
@@ -125,7 +128,7 @@ describe("LmdbStore in processes", { timeout: TIMEOUT_MS }, () => {
     async () => {
       const child = await start();
       const limit = (bytes: string): void => {
-        execFileSync("prlimit", ["--pid", String(child.pid), `--fsize=${bytes}:unlimited`]);
+        run("prlimit", "--pid", String(child.pid), `--fsize=${bytes}:unlimited`);
       };
       limit(String(4 * 1024 * 1024));
       await fillsAndGoesOn(folder, () => limit("unlimited"), child);
@@ -137,17 +140,17 @@ describe("LmdbStore in processes", { timeout: TIMEOUT_MS }, () => {
     async () => {
       const disk = join(folder, "disk");
       mkdirSync(disk);
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=6m", "none", disk]);
+      run("mount", "-t", "tmpfs", "-o", "size=6m", "none", disk);
       try {
         const child = await start(join(disk, "store"));
-        const grow = (): void => void execFileSync("mount", ["-o", "remount,size=64m", disk]);
+        const grow = (): void => run("mount", "-o", "remount,size=64m", disk);
         await fillsAndGoesOn(join(disk, "store"), grow, child);
         assert.ok(
           readdirSync(join(disk, "store")).every((name) => statSync(join(disk, "store", name)).size < 64e6),
         );
       } finally {
         for (const child of children) await child.kill();
-        execFileSync("umount", [disk]);
+        run("umount", disk);
       }
     },
   );

@@ -87,6 +87,21 @@ describe("a service whose workers leave", () => {
     expect(driver.machine.stats.completed).toBe(20);
   });
 
+  it("and whose broker does not say so: what waits there has one attempt behind it, and no more until they are back", () => {
+    const driver = new ServerDriver({ maxAttempts: 2 }).begun().offer("echo");
+    for (let n = 0; n < 20; n++) driver.submit("echo");
+    driver.services.delete("echo");
+    driver.clear();
+    for (let n = 0; n < 20; n++) driver.fail("echo", "ERR_REQUEST_TIMEOUT");
+    expect(questions(driver)).toBe(1);
+    expect(driver.statuses).toContain("service-missed");
+    driver.clear().until(60 * MINUTE);
+    expect(driver.machine.stats).toMatchObject({ attempts: 20, failed: 20, buried: 0 });
+    expect(new Set(driver.did("call"))).toEqual(new Set(["mmi.service echo"]));
+    driver.offer("echo", (body) => body).until(61 * MINUTE);
+    expect(driver.machine.stats).toMatchObject({ completed: 20, buried: 0 });
+  });
+
   it("and come back soon: what found none waits for the first pause only, however many they are", () => {
     const driver = new ServerDriver().begun().offer("echo");
     for (let n = 0; n < 100; n++) driver.submit("echo");

@@ -22,6 +22,7 @@ it("has the defaults that the options say", () => {
     maxBodyBytes: 16 * 1024 * 1024,
     heartbeatMs: 1000,
     liveness: 3,
+    protocol: "auto",
     lingerMs: 1000,
   });
 });
@@ -35,12 +36,19 @@ it("hands on to its workers and its client what is theirs", () => {
     maxBodyBytes: 100,
     heartbeatMs: 50,
     liveness: 5,
+    protocol: "0.2",
     lingerMs: 7,
     socket: { sendHighWaterMark: 9 },
   });
-  const shared = { heartbeatMs: 50, liveness: 5, maxBodyBytes: 1124, lingerMs: 7 };
+  const shared = { heartbeatMs: 50, liveness: 5, protocol: "0.2", maxBodyBytes: 1124, lingerMs: 7 };
   expect(worker).toMatchObject({ ...shared, maxHeld: 6000, socket: { sendHighWaterMark: 9 } });
-  expect(client).toMatchObject({ ...shared, timeoutMs: 5000, attempts: 1, maxInFlight: 20_020 });
+  expect(client).toMatchObject({
+    ...shared,
+    timeoutMs: 5000,
+    attempts: 1,
+    maxInFlight: 20_020,
+    maxSockets: 256,
+  });
   expect(client.socket).toMatchObject({ sendHighWaterMark: 9, maxQueued: 20_020 });
 });
 

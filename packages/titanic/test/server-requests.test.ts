@@ -67,6 +67,28 @@ describe("a request is taken in", () => {
     driver.closeRequest(2).until(10_000).clear().submit("c");
     expect(driver.did("answer")).toEqual([`6 200|${idTextOf(4)}`]);
   });
+
+  it("services whose first request is on its way to the store have a place, however many come at once", () => {
+    const driver = new ServerDriver({ maxServices: 2 }).begun().hold("add");
+    driver.submit("a").submit("a").submit("b").submit("c");
+    expect(driver.did("answer").map((answer) => answer.slice(0, 5))).toEqual(["4 500"]);
+    expect(driver.machine.load.services).toBe(2);
+    driver.let("add", 3);
+    expect(driver.did("answer").map((answer) => answer.slice(0, 5))).toEqual([
+      "4 500",
+      "1 200",
+      "2 200",
+      "3 200",
+    ]);
+    expect(driver.machine.load.services).toBe(2);
+  });
+
+  it("a service whose only request the store did not take has no place any more", () => {
+    const driver = new ServerDriver({ maxServices: 1 }).begun().failStore("add").submit("a");
+    expect(driver.machine.load.services).toBe(0);
+    driver.failStore().submit("b");
+    expect(driver.did("answer").map((answer) => answer.slice(0, 5))).toEqual(["1 500", "2 200"]);
+  });
 });
 
 describe("its reply", () => {
