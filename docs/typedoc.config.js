@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { Converter } from "typedoc";
 import { MarkdownPageEvent } from "typedoc-plugin-markdown";
 
-const packages = ["core", "simulator", "lazy-pirate", "simple-pirate", "paranoid-pirate", "majordomo"];
+const packages = [
+  "core",
+  "simulator",
+  "lazy-pirate",
+  "simple-pirate",
+  "paranoid-pirate",
+  "majordomo",
+  "titanic",
+];
 const root = join(import.meta.dirname, "../packages");
 
 /** Import path of every public entry -> its source file, as the packages' own exports say. */

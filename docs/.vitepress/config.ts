@@ -9,6 +9,7 @@ const patterns = [
   { text: "Simple Pirate", link: "/patterns/simple-pirate" },
   { text: "Paranoid Pirate", link: "/patterns/paranoid-pirate" },
   { text: "Majordomo", link: "/patterns/majordomo" },
+  { text: "Titanic", link: "/patterns/titanic" },
 ];
 
 export default defineConfig({

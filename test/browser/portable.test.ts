@@ -37,6 +37,7 @@ test("there is a portable entry in every package", () => {
       "@seaworthy/paranoid-pirate/machine",
       "@seaworthy/simple-pirate/machine",
       "@seaworthy/simulator",
+      "@seaworthy/titanic/machine",
     ]),
   );
 });

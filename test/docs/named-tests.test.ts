@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { workspaceFile } from "./site.js";
 import { table } from "./tables.js";
 
-const patterns = ["simple-pirate", "paranoid-pirate", "majordomo"];
+const patterns = ["simple-pirate", "paranoid-pirate", "majordomo", "titanic"];
 
 /** Names of the tests in the tests of a package. */
 async function testNames(pattern: string): Promise<Set<string>> {
@@ -13,8 +13,12 @@ async function testNames(pattern: string): Promise<Set<string>> {
     file.endsWith(".test.ts"),
   );
   const sources = await Promise.all(files.map((file) => workspaceFile(join(folder, file))));
-  const names = sources.flatMap((source) => [...source.matchAll(/\b(?:it|test)\(\s*"([^"]+)"/g)]);
-  return new Set(names.map(([, name = ""]) => name.replace(/^fault: /, "")));
+  const names = sources.flatMap((source) => [
+    ...source.matchAll(/\b(?:it|test)\(\s*(?:"([^"]+)"|`([^`]+)`)/g),
+  ]);
+  // Of names that are made for each of several cases, what they have in common.
+  const common = names.map(([, name, template = ""]) => name ?? template.replace(/ \([^(]*\$.*$/, ""));
+  return new Set(common.map((name) => name.replace(/^fault: /, "")));
 }
 
 describe.each(patterns)("each difference from the guide on the page of %s", (pattern) => {

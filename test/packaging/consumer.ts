@@ -139,6 +139,16 @@ export async function readmeFiles(folder: string): Promise<ReadonlyMap<string, s
   return new Map([...files].map(([, name = "", code = ""]) => [name, code]));
 }
 
+/** The commands of a program that a README shows, by what follows its name. */
+export async function readmeCommands(
+  folder: string,
+  program: string,
+): Promise<readonly (readonly string[])[]> {
+  const readme = await readFile(join(folder, "README.md"), "utf8");
+  const lines = readme.matchAll(new RegExp(`^npx ${program} (.*)$`, "gm"));
+  return [...lines].map(([, args = ""]) => args.split(" "));
+}
+
 /** The same program for CommonJS: imports become `require`, and the rest may still await. */
 export function asCommonJs(program: string): string {
   const statement = /^import\s+(\{[^}]*\}|\* as \w+)\s+from\s+("[^"]+");?$/gm;

@@ -7,6 +7,7 @@ import {
   Consumer,
   entries,
   packages,
+  readmeCommands,
   readmeFiles,
   readmeSnippet,
   run,
@@ -132,6 +133,81 @@ describe("majordomo-broker, as it was installed", () => {
   });
 });
 
+describe("titanic, as it was installed", async () => {
+  const [serve = [], serveDatabase = [], ...operate] = await readmeCommands(
+    join(workspace, "packages/titanic"),
+    "titanic",
+  );
+  const program = (): string => consumer.installed(".bin/titanic");
+  const withId = (args: readonly string[], id: string): string[] =>
+    args.map((arg) => (arg === "ID" ? id : arg));
+
+  test("npx finds it", async () => {
+    const { code, stdout, stderr } = await run("npx", ["titanic", "--version"], consumer.folder);
+    const { version } = JSON.parse(
+      readFileSync(join(consumer.installed("@seaworthy/titanic"), "package.json"), "utf8"),
+    );
+    expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: `${version}\n` });
+  });
+
+  test("the README's commands run it and look into it", async () => {
+    await using broker = consumer.start("majordomo-broker", "--bind", "tcp://127.0.0.1:*");
+    const [, endpoint = ""] = (await broker.line()).split(" ");
+    const values: Record<string, string> = { "tcp://broker:5555": endpoint, "9091": "0" };
+    const flags = [...serve.map((arg) => values[arg] ?? arg), "--max-attempts", "1"];
+    await using server = consumer.start("titanic", ...flags);
+    const ready = await server.line();
+    expect(ready).toMatch(new RegExp(`^ready ${endpoint} http://127\\.0\\.0\\.1:\\d+/metrics$`));
+
+    await consumer.write("fail.mjs", failing(endpoint));
+    const failed = await consumer.node("fail.mjs");
+    const [id = "", other = ""] = failed.stdout.trim().split("\n");
+    expect(failed).toEqual({ code: 0, stdout: `${id}\n${other}\n`, stderr: "" });
+    expect(await (await fetch(ready.split(" ")[2] ?? "")).text()).toContain("\ntitanic_store_dead 2\n");
+
+    // The worker is gone: what is requeued waits.
+    const says: string[] = [];
+    for (const args of operate) says.push((await run(program(), withId(args, id), consumer.folder)).stdout);
+    expect(says).toEqual([
+      expect.stringMatching(new RegExp(`\\n${id} .*\\n${other} .* its handler failed: no\\n$`)),
+      expect.stringContaining(id),
+      `${id} requeued\n`,
+      "1 requeued\n",
+      `${id} dropped\n`,
+    ]);
+    expect(await server.end("SIGTERM")).toBe(0);
+    const left = await run(program(), ["ls", "--json", "--data", "./titanic-data"], consumer.folder);
+    expect(JSON.parse(left.stdout)).toMatchObject({ id: other, state: "pending", service: "echo" });
+    expect(await broker.end("SIGTERM")).toBe(0);
+  });
+
+  test("a database needs a package that is not installed with it, and it says which", async () => {
+    const { code, stderr } = await run(program(), serveDatabase, consumer.folder);
+    expect(stderr).toContain("npm install pg");
+    expect(code).toBe(1);
+  });
+});
+
+/** A program that hands two requests in and lets its worker fail on them; it prints their ids. */
+function failing(endpoint: string): string {
+  return `
+    import { MajordomoWorker } from "@seaworthy/majordomo";
+    import { TitanicClient } from "@seaworthy/titanic";
+    const worker = new MajordomoWorker("echo");
+    worker.connect(${JSON.stringify(endpoint)});
+    const serving = worker.serve(() => { throw new Error("no"); });
+    const client = new TitanicClient();
+    client.connect(${JSON.stringify(endpoint)});
+    for (const body of ["a", "b"]) {
+      const id = await client.submit("echo", body);
+      const error = await client.waitForReply(id).catch((error) => error);
+      console.log(error.code === "ERR_DEAD_LETTER" ? id : error);
+    }
+    await client.close();
+    await worker.close();
+    await serving;`;
+}
+
 const compilations = [
   { moduleResolution: "nodenext", module: "nodenext" },
   { moduleResolution: "bundler", module: "esnext" },
@@ -163,6 +239,19 @@ test.each(compilations)("TypeScript compiles against all types with $moduleResol
     export const inThreads: Promise<void> = offering.serve(new URL("file:///handler.js"), { threads: 2 });
     export const inLine: Promise<void> = offering.serve(async (request) => { await request.partial("1%"); return request.body; });
     export const isUp = (error: MajordomoRequestError): boolean => error.code !== "ERR_BROKER_UNREACHABLE" || error.sent > 0;
+    import { MemoryStore, StoreError, TitanicClient, TitanicServer, type TitanicRequestError, type TitanicStore } from "@seaworthy/titanic";
+    import { LmdbStore } from "@seaworthy/titanic/lmdb";
+    import { PostgresStore } from "@seaworthy/titanic/postgres";
+    import { type StoreHarness, storeCases } from "@seaworthy/titanic/store-compliance";
+    export const stores: TitanicStore[] = [new MemoryStore(), new LmdbStore("data", { maxKeys: 10 }), new PostgresStore({ schema: "own" })];
+    export const durable: AsyncDisposable = new TitanicServer(new MemoryStore(), { maxAttempts: 3, backoff: { jitter: 0 } });
+    const submitting = new TitanicClient({ dialect: "auto" });
+    export const id: Promise<string> = submitting.submit("echo", ["a"], { idempotencyKey: "order 1" });
+    export const early: Promise<Buffer[] | undefined> = submitting.reply("0123456789ABCDEF0123456789ABCDEF");
+    export const called: Promise<Buffer[]> = submitting.call("echo", "a", { onReply: ([frame]) => void frame.length });
+    export const isDead = (error: TitanicRequestError): boolean => error.code === "ERR_DEAD_LETTER" && error.failure !== "";
+    export const isFull = (error: StoreError): boolean => error.code === "ERR_STORE_FULL";
+    export const names = (harness: StoreHarness): string[] => storeCases(harness).map(({ name }) => name);
     export { client };
   `;
   await consumer.write("uses.mts", uses);
