@@ -23,6 +23,13 @@ export async function killProcess(child: ChildProcess): Promise<void> {
   await gone;
 }
 
+/** Resolves when a process that was told to end has ended. */
+export async function ended(child: ChildProcess): Promise<void> {
+  children.delete(child);
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new Error(`a process ended with code ${code}`);
+}
+
 /** The next message of a process. */
 export async function answer<Message>(child: ChildProcess): Promise<Message> {
   const [message] = (await once(child, "message")) as [Message];
