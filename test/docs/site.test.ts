@@ -94,6 +94,9 @@ const pages = [
 
 const pagesWithDiagrams = ["/guide/choosing.html", ...patternPaths, "/packages/core.html"];
 
+const DESKTOP = { width: 1280, height: 720 };
+const PHONE = { width: 390, height: 844 };
+
 /** A busy machine builds in minutes and draws in seconds. */
 const BUILD_TIMEOUT_MS = 300_000;
 const DRAWING_TIMEOUT_MS = 30_000;
@@ -127,6 +130,8 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   let site: Site;
   let browser: Browser;
   const complaints: string[] = [];
+  /** Pages that tests only look at, by how and where they were opened. */
+  const shared = new Map<string, Page>();
 
   beforeAll(async () => {
     [site, browser] = await Promise.all([serveSite(), launchBrowser()]);
@@ -138,7 +143,9 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
+    const kept = new Set([...shared.values()].map((page) => page.context()));
+    const used = browser.contexts().filter((context) => !kept.has(context));
+    await Promise.all(used.map((context) => context.close()));
     expect(complaints.splice(0)).toEqual([]);
   });
 
@@ -160,6 +167,14 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     return page;
   }
 
+  /** Opens a page for tests that only look at it, once: nothing costs as much here as drawing its diagrams. */
+  async function look(path: string, viewport = DESKTOP): Promise<Page> {
+    const key = `${viewport.width} ${path}`;
+    const page = shared.get(key) ?? (await open(path, { viewport }));
+    shared.set(key, page);
+    return page;
+  }
+
   test.each(patterns)("the home page leads to $title", async ({ title, path }) => {
     const page = await open("/");
     await page.locator(".VPHero").getByRole("link", { name: title, exact: true }).click();
@@ -168,7 +183,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(patterns)("the sidebar and the menu lead to $title", async ({ title, path }) => {
-    const page = await open("/guide/choosing.html", { viewport: { width: 1280, height: 720 } });
+    const page = await open("/guide/choosing.html", { viewport: DESKTOP });
     await page.locator(".VPSidebar").getByRole("link", { name: title, exact: true }).click();
     await page.waitForURL(site.origin + path);
     await page.locator(".VPNavBar").getByRole("button", { name: "Patterns" }).hover();
@@ -177,7 +192,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(patterns)("the state diagrams of $title show the tables that run", async ({ path, lives }) => {
-    const page = await open(path);
+    const page = await look(path);
     const drawings = await page.locator('svg[aria-roledescription="stateDiagram"]').all();
     expect(drawings).toHaveLength(2 * lives.length);
     const tables = await page.locator("details:has(table)").all();
@@ -194,7 +209,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(patterns)("$title is drawn as sequence diagrams: what fails, and what then", async (pattern) => {
-    const page = await open(pattern.path);
+    const page = await look(pattern.path);
     const drawings = page.locator('svg[aria-roledescription="sequence"]');
     expect(await drawings.allTextContents()).toEqual(
       pattern.sequences.map((word) => expect.stringContaining(word)),
@@ -202,7 +217,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(pagesWithDiagrams)("every diagram of %s has a name and a description in words", async (path) => {
-    const page = await open(path);
+    const page = await look(path);
     const drawings = await page.locator(".diagram svg").all();
     expect(drawings.length).toBeGreaterThan(0);
     for (const drawing of drawings) {
@@ -216,7 +231,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(pagesWithDiagrams)("no label of a diagram of %s is cut off or under another", async (path) => {
-    const page = await open(path);
+    const page = await look(path);
     const faults = await page.locator(".diagram svg").evaluateAll((drawings) =>
       drawings.flatMap((svg) => {
         const labels = [...svg.querySelectorAll("foreignObject")].filter((label) =>
@@ -248,7 +263,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(patterns)("the examples of $title are the files that run", async ({ path, examples }) => {
-    const page = await open(path);
+    const page = await look(path);
     const shown = (await page.locator(".language-ts code").allTextContents()).map((code) => code.trim());
     for (const example of examples) {
       const source = await workspaceFile(`examples/${example}.ts`);
@@ -285,12 +300,12 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   }
 
   test("a deep link leads to its heading, below all the diagrams", async () => {
-    const page = await open(deepLink, { viewport: { width: 1280, height: 720 } });
+    const page = await open(deepLink, { viewport: DESKTOP });
     await expectHeadingInView(page);
   });
 
   test("a link from another page leads to its heading, the diagrams drawn before or not", async () => {
-    const page = await open("/guide/choosing.html", { viewport: { width: 1280, height: 720 } });
+    const page = await open("/guide/choosing.html", { viewport: DESKTOP });
     for (let round = 0; round < 2; round++) {
       await page.locator('main a[href$="#the-reply-cache"]').first().click();
       await page.waitForURL(site.origin + deepLink);
@@ -303,7 +318,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
 
   test.each(patterns)("on a phone a drawing of $title that is cut says so", async (pattern) => {
     const { path, drawings, fitsPhone } = pattern;
-    const page = await open(path, { viewport: { width: 390, height: 844 } });
+    const page = await look(path, PHONE);
     const figures = await page.locator(".diagram").evaluateAll((all) =>
       all.map((figure) => {
         const box = figure.querySelector(".diagram-drawing");
@@ -318,7 +333,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(patternPaths)("on a phone the tables of %s show all of their columns", async (path) => {
-    const page = await open(path, { viewport: { width: 390, height: 844 } });
+    const page = await look(path, PHONE);
     const cut = await page
       .locator(".vp-doc > div > table")
       .evaluateAll((tables) =>
@@ -330,7 +345,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(pages)("%s fits a phone", async (path) => {
-    const page = await open(path, { viewport: { width: 390, height: 844 } });
+    const page = await look(path, PHONE);
     const [content = 0, screen = 0] = await page.evaluate(() => {
       const { scrollWidth, clientWidth } = document.documentElement;
       return [scrollWidth, clientWidth];
