@@ -34,6 +34,9 @@ export default defineConfig({
     // Many tests wait for other processes: one file for each processor would waste them.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
+    // None may hang; but a busy machine may take ten times as long as a quiet one.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       {
         extends: true,
