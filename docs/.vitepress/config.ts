@@ -1,5 +1,5 @@
 import { defineConfig } from "vitepress";
-import { apiSidebar } from "./api-sidebar.js";
+import { apiSidebars } from "./api-sidebar.js";
 import { decisionsSidebar } from "./decisions-sidebar.js";
 import { mermaidFences } from "./mermaid-fences.js";
 import { searchOptions } from "./search-options.js";
@@ -37,7 +37,7 @@ export default defineConfig({
       { text: "API", link: "/api/", activeMatch: "^/api/" },
     ],
     sidebar: {
-      "/api/": apiSidebar(),
+      ...apiSidebars(),
       "/": [
         {
           text: "Guide",

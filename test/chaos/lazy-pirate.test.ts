@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { expect, it } from "vitest";
 import { chaosMs, LazyPirateCrew } from "../harness/crew.js";
+import { startExample } from "../harness/example.js";
 import { monotonicMs } from "../harness/monotonic.js";
 import { freePort } from "../harness/ports.js";
-import { Program } from "../harness/program.js";
+import type { Program } from "../harness/program.js";
 import { TcpProxy } from "../harness/tcp-proxy.js";
 
 interface Server extends AsyncDisposable {
@@ -15,10 +16,7 @@ interface Server extends AsyncDisposable {
 
 async function startServer(): Promise<Server> {
   const port = await freePort();
-  const process = await Program.start({
-    file: "examples/lazy-pirate/server.ts",
-    args: ["--bind", `tcp://127.0.0.1:${port}`],
-  });
+  const process = await startExample("lazy-pirate/server", "--bind", `tcp://127.0.0.1:${port}`);
   const proxy = await TcpProxy.to(port);
   return {
     process,

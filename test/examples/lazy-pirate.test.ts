@@ -2,7 +2,13 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Reply, Request } from "zeromq";
-import { example as exampleOf, freeEndpoint, runExample, runExampleWell } from "../harness/example.js";
+import {
+  example as exampleOf,
+  freeEndpoint,
+  helpOf,
+  runExample,
+  runExampleWell,
+} from "../harness/example.js";
 import { Program } from "../harness/program.js";
 import { CRASH, Restarted } from "../harness/restarted.js";
 
@@ -79,9 +85,7 @@ describe("arguments", () => {
     ["client", "--timeout", "2500"],
     ["client", "--attempts", "3"],
   ])("%s --help tells of %s", async (role, option, says) => {
-    const { code, program } = await run(role, "--help");
-    expect(code).toBe(0);
-    const help = program.lines.join(" ").replace(/\s+/g, " ");
+    const help = await helpOf(`lazy-pirate/${role}`);
     expect(help.slice(help.indexOf(`${option} `))).toContain(says);
   });
 

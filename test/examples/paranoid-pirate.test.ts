@@ -1,6 +1,6 @@
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { describe, expect, it } from "vitest";
-import { freeEndpoint, runExample, runExampleWell, startExample } from "../harness/example.js";
+import { freeEndpoint, helpOf, runExample, runExampleWell, startExample } from "../harness/example.js";
 import type { Program } from "../harness/program.js";
 
 interface Queue extends AsyncDisposable {
@@ -47,9 +47,7 @@ describe("arguments", () => {
     ["worker", "--liveness", "3"],
     ["worker", "--concurrency", "1"],
   ])("%s --help tells of %s", async (role, option, fallback) => {
-    const { code, program } = await runExample(`paranoid-pirate/${role}`, "--help");
-    expect(code).toBe(0);
-    const help = program.lines.join(" ").replace(/\s+/g, " ");
+    const help = await helpOf(`paranoid-pirate/${role}`);
     expect(help.slice(help.indexOf(`${option} `))).toContain(`(default: ${fallback})`);
   });
 

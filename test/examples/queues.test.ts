@@ -2,7 +2,14 @@ import { once } from "node:events";
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { describe, expect, it } from "vitest";
 import { Request } from "zeromq";
-import { example, freeEndpoint, runExample, runExampleWell, startExample } from "../harness/example.js";
+import {
+  example,
+  freeEndpoint,
+  helpOf,
+  runExample,
+  runExampleWell,
+  startExample,
+} from "../harness/example.js";
 import { Fleet } from "../harness/fleet.js";
 import { Load } from "../harness/load.js";
 import type { Program } from "../harness/program.js";
@@ -54,9 +61,7 @@ describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
       ["worker", "--connect", "tcp://localhost:5556"],
       ["worker", "--chaos", "crash"],
     ])("%s --help tells of %s", async (role, option, says) => {
-      const { code, program } = await run(role, "--help");
-      expect(code).toBe(0);
-      const help = program.lines.join(" ").replace(/\s+/g, " ");
+      const help = await helpOf(`${pattern}/${role}`);
       expect(help.slice(help.indexOf(`${option} `))).toContain(says);
     });
 

@@ -1,9 +1,26 @@
+import { compiledExample } from "./compiled.js";
 import { freePort } from "./ports.js";
 import { Program } from "./program.js";
 
-/** An example in the way that the root script `example` runs it; `name` is `<pattern>/<role>`. */
+/** An example, compiled beforehand; `name` is `<pattern>/<role>`. */
 export function example(name: string, ...args: readonly string[]): Program {
-  return new Program({ file: "examples/run.ts", args: [name, ...args] });
+  return new Program({ file: compiledExample(name), args });
+}
+
+const helps = new Map<string, Promise<string>>();
+
+/** What an example says to `--help`, run from source as the root script `example` runs it, and once. */
+export function helpOf(name: string): Promise<string> {
+  const help = helps.get(name) ?? askForHelp(name);
+  helps.set(name, help);
+  return help;
+}
+
+async function askForHelp(name: string): Promise<string> {
+  const program = Program.spawn({ file: "examples/run.ts", args: [name, "--help"] });
+  const { code } = await program.exited;
+  if (code !== 0) throw new Error(`${name} --help ended with ${code}\n${program.lastOutput}`);
+  return program.lines.join(" ").replace(/\s+/g, " ");
 }
 
 /** {@link example}, started and ready. */

@@ -18,7 +18,7 @@ export interface Exit {
 
 /** What to run. */
 export interface ProgramOptions {
-  /** TypeScript file below the root of the repository, or a script of its package.json. */
+  /** TypeScript or compiled file, below the root of the repository if not absolute; or a script of its package.json. */
   readonly file: string | { readonly script: string };
   readonly args?: readonly string[];
   /** Flags for Node besides those that run TypeScript. */
@@ -36,7 +36,7 @@ type ProgramEvents = {
   exit: [exit: Exit];
 };
 
-/** A TypeScript program in a real Node process, which can be killed, stopped and started again. */
+/** A program in a real Node process, which can be killed, stopped and started again. */
 export class Program extends EventEmitter<ProgramEvents> {
   /** Lines of standard output, over all starts. */
   readonly lines: string[] = [];
@@ -56,7 +56,7 @@ export class Program extends EventEmitter<ProgramEvents> {
     this.#name = typeof file === "string" ? file : `npm run ${file.script}`;
     this.#command =
       typeof file === "string"
-        ? [process.execPath, ...NODE_FLAGS, ...nodeFlags, file, ...args]
+        ? [process.execPath, ...(file.endsWith(".ts") ? NODE_FLAGS : []), ...nodeFlags, file, ...args]
         : ["npm", "run", "--silent", file.script, "--", ...args];
   }
 

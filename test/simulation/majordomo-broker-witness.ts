@@ -93,10 +93,15 @@ export class BrokerWitness implements Witness {
   /** It has never got there. */
   refused(frames: Frames): void {
     const message = readMessage(frames, 1) as Message;
+    if (message.role === "client") this.#requests.refused(frames[0] as Uint8Array, message);
     if (message.role === "client" || message.command !== "request") return;
     const worker = this.#workers.get(readableId(frames[0] as Uint8Array));
     const given = worker?.held.get(frameKey(message.rest[0] as Uint8Array));
     if (given !== undefined) this.#requests.unsent(given);
+  }
+
+  refusalHandled(): void {
+    this.#requests.handled();
   }
 
   departed(routingId: Uint8Array): void {

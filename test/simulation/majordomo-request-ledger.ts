@@ -73,6 +73,8 @@ export class RequestLedger {
 
   /** A client has just gone: what is dropped now is known. */
   #isDeparting = false;
+  /** A part of its reply has just found nobody. */
+  #torn: Entry | undefined;
 
   constructor(rules: LedgerRules, violated: (what: string) => void) {
     this.#rules = rules;
@@ -123,15 +125,22 @@ export class RequestLedger {
     }
   }
 
+  /** What was said to a client has not left. */
+  refused(client: Uint8Array, message: ClientMessage): void {
+    if (!message.isLast) this.#torn = this.#open.get(keyOf(client, message.envelope));
+  }
+
   /** The broker has dropped a request since its client is gone. */
   droppedForsaken(): void {
     if (this.#isDeparting) return;
+    if (this.#torn !== undefined) return this.#close(this.#torn);
     for (const { isForsaken, content } of this.#open.values()) if (isForsaken) this.#ambiguous.add(content);
   }
 
   /** What was received, or who departed, has been dealt with. */
   handled(): void {
     this.#isDeparting = false;
+    this.#torn = undefined;
   }
 
   /** A worker of a service is given a request with this content. */

@@ -8,6 +8,8 @@ export interface Witness {
   /** The owner has seen what was received, or who departed, last, and done what it does about it. */
   handled?(): void;
   refused?(frames: Frames): void;
+  /** The owner has seen what was refused last, and done what it does about it. */
+  refusalHandled?(): void;
   departed?(routingId: Uint8Array): void;
 }
 
@@ -42,6 +44,7 @@ export function tapped<W extends Witness>(
         refused(frames, reason) {
           witness.refused?.(frames);
           handlers.refused?.(frames, reason);
+          witness.refusalHandled?.();
         },
       });
       const tap: TransportSocket = {

@@ -384,7 +384,8 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     const torn = partOf && this.#workforce.holding(partOf.worker, partOf.number);
     if (torn === undefined || torn.request.holding !== torn) return;
     // Its connection has ended, and what it said last may still be unread: a "cancel", for one.
-    if (reason === "peer-unknown") return this.#abandon(torn.request, "client-gone");
+    const isGone = reason === "peer-unknown" && torn.request.client.key === peer;
+    if (isGone) return this.#abandon(torn.request, "client-gone");
     this.#workforce.cancel(torn, this.#now);
     this.#end(torn.request, "limit", "sendHighWaterMark");
   }

@@ -1,9 +1,22 @@
 import { describe, expect, it } from "vitest";
+import type { PartOf } from "../src/broker-messages.js";
 import { BrokerDriver } from "./broker-driver.js";
 
 const worker = { version: "0.2" } as const;
 const ours = { ...worker, credit: 1 };
 const client02 = { version: "0.2" } as const;
+
+const lost = { type: "undeliverable", peer: "client", reason: "peer-unknown", isForWorker: false } as const;
+
+/** A broker that has just sent the first part of a reply, and what that is a part of. */
+function torn(): { broker: BrokerDriver; partOf: PartOf | undefined } {
+  const broker = new BrokerDriver()
+    .join("w", ours)
+    .ask("q", { ...client02, sequence: 1 })
+    .part("w", "q", "1");
+  const answer = broker.outputs.find(({ type }) => type === "answer");
+  return { broker, partOf: answer?.type === "answer" ? answer.partOf : undefined };
+}
 
 describe("PARTIALs", () => {
   it("reach clients of 0.2 as they come", () => {
@@ -24,18 +37,8 @@ describe("PARTIALs", () => {
   });
 
   it("one that does not leave ends the reply: a client must not take the rest for the whole", () => {
-    const broker = new BrokerDriver()
-      .join("w", ours)
-      .ask("q", { ...client02, sequence: 1 })
-      .part("w", "q", "1");
-    const answer = broker.outputs.find(({ type }) => type === "answer");
-    const partOf = answer?.type === "answer" ? answer.partOf : undefined;
-    const refused = {
-      type: "undeliverable",
-      peer: "client",
-      reason: "peer-full",
-      isForWorker: false,
-    } as const;
+    const { broker, partOf } = torn();
+    const refused = { ...lost, reason: "peer-full" } as const;
     broker.clear().feed({ ...refused, partOf });
     expect(broker.told).toEqual(["1 limit 0/1: sendHighWaterMark"]);
     expect(broker.said).toEqual(["cancel q > w"]);
@@ -48,22 +51,20 @@ describe("PARTIALs", () => {
   });
 
   it("one that finds nobody ends the request: its client is gone, and the worker is told", () => {
-    const broker = new BrokerDriver()
-      .join("w", ours)
-      .ask("q", { ...client02, sequence: 1 })
-      .part("w", "q", "1");
-    const answer = broker.outputs.find(({ type }) => type === "answer");
-    const partOf = answer?.type === "answer" ? answer.partOf : undefined;
-    const lost = {
-      type: "undeliverable",
-      peer: "client",
-      reason: "peer-unknown",
-      isForWorker: false,
-    } as const;
+    const { broker, partOf } = torn();
     broker.clear().feed({ ...lost, partOf });
     expect(broker.fates).toEqual(["reply-undeliverable:peer-unknown", "request-dropped:client-gone"]);
     expect(broker.said).toEqual(["cancel q > w"]);
+    expect(broker.told).toEqual([]);
     expect(broker.machine).toMatchObject({ running: 0, stats: { undeliverable: 1, dropped: 1 } });
+  });
+
+  it("one that finds nobody, of a client that has come back meanwhile, ends the reply: that is told", () => {
+    const { broker, partOf } = torn();
+    broker.ask("q", { ...client02, sequence: 1, attempt: 2, client: "again" });
+    broker.clear().feed({ ...lost, partOf });
+    expect(broker.told).toEqual(["1 limit 0/1: sendHighWaterMark"]);
+    expect(broker.said).toEqual(["cancel q > w"]);
   });
 
   it("that are kept for clients of 0.1 count as held; without room the request ends, and its worker is told", () => {

@@ -95,11 +95,11 @@ describe("with a broker of ours", () => {
 
   it("one that is slow and answers when it is asked is left alone", async () => {
     const broker = await BareBroker.listen("ours");
-    const client = newClient([broker], { timeoutMs: 60_000, heartbeatMs: 20 });
+    const client = newClient([broker], { timeoutMs: 60_000, heartbeatMs: 50, liveness: 10 });
     const events = record(client);
     const reply = client.request("echo", "x");
     const request = await broker.next();
-    await broker.until(() => broker.introductions >= 8);
+    await broker.until(() => broker.introductions >= 20);
     broker.reply(request, ["done"]);
     expect(text(await reply)).toBe("done");
     expect(events).toEqual(["connection-opened", "broker-recognised"]);
