@@ -33,18 +33,23 @@ export interface Machine<Input, Output> {
   take(): Output | undefined;
 }
 
+/** So many places are kept when a {@link Fifo} is empty. */
+const KEPT_PLACES = 1024;
+
 /** A first-in, first-out queue whose `shift` costs the same however long it is. */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
+  #end = 0;
 
   /** How many items wait. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#end - this.#head;
   }
 
   push(item: T): void {
-    this.#items.push(item);
+    this.#items[this.#end] = item;
+    this.#end += 1;
   }
 
   /** The oldest item, which stays, or `undefined`. */
@@ -55,23 +60,32 @@ export class Fifo<T> {
   /** Removes and returns the oldest item, or `undefined`. */
   shift(): T | undefined {
     const head = this.#head;
-    if (head === this.#items.length) return undefined;
+    if (head === this.#end) return undefined;
     const item = this.#items[head];
     this.#items[head] = undefined;
     this.#head = head + 1;
-    if (this.#head === this.#items.length) this.clear();
-    else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) this.#compact();
+    if (this.#head === this.#end) this.#rewind();
+    else if (this.#head >= KEPT_PLACES && this.#head * 2 >= this.#end) this.#compact();
     return item;
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#items.length = 0;
+    this.#items = [];
     this.#head = 0;
+    this.#end = 0;
+  }
+
+  /** Empty, most often after one item: an array that is made shorter has to be given its memory anew. */
+  #rewind(): void {
+    if (this.#items.length > KEPT_PLACES) return this.clear();
+    this.#head = 0;
+    this.#end = 0;
   }
 
   #compact(): void {
-    this.#items = this.#items.slice(this.#head);
+    this.#items = this.#items.slice(this.#head, this.#end);
+    this.#end -= this.#head;
     this.#head = 0;
   }
 }

@@ -132,10 +132,21 @@ export function headerAttempt(frame: Uint8Array): number {
 
 /** What a request and its retries have in common, over whatever connection they come. */
 export function headerKey(frame: Uint8Array): string {
-  const pair = (at: number): number => ((frame[at] as number) << 8) | (frame[at + 1] as number);
   // Two bytes a character, all at once: this runs for each request.
-  return String.fromCharCode(pair(4), pair(6), pair(8), pair(10), pair(12), pair(14), pair(16), pair(18));
+  return String.fromCharCode(
+    pairAt(frame, 4),
+    pairAt(frame, 6),
+    pairAt(frame, 8),
+    pairAt(frame, 10),
+    pairAt(frame, 12),
+    pairAt(frame, 14),
+    pairAt(frame, 16),
+    pairAt(frame, 18),
+  );
 }
+
+const pairAt = (frame: Uint8Array, at: number): number =>
+  ((frame[at] as number) << 8) | (frame[at + 1] as number);
 
 /** The header in the way back to a client, `[routing id][hop…][header][]`, if that is one of ours. */
 export function routeHeader(route: Frames): Uint8Array | undefined {

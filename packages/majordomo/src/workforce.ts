@@ -390,6 +390,7 @@ export class Workforce {
   }
 
   #giveOn(): void {
+    if (this.#orphans.length === 0) return;
     const orphans = this.#orphans.splice(0).filter((holding) => holding.request.holding === holding);
     for (const holding of orphans) this.#employer.orphaned(holding);
     for (const { request } of orphans) this.#employer.freed(request.service);
