@@ -26,6 +26,7 @@ export const OPTION_FLAGS: Readonly<Record<NumericOption, Flag>> = {
   keyRetentionMs: ms("key-retention", "how long the key of a closed request is known"),
   lookMs: ms("look", "how often to look through the store for work that nobody told of"),
   concurrency: count("concurrency", "questions of clients that are served at a time, of each kind"),
+  maxStoringBytes: bytes("max-storing-bytes", "size of the bodies that are on their way to the store"),
   maxBodyBytes: bytes("max-body-bytes", "size of one body, of a request or a reply"),
   heartbeatMs: ms("heartbeat", "send each broker something at least this often"),
   liveness: count("liveness", "intervals that a broker may be silent"),

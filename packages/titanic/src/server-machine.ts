@@ -1,4 +1,12 @@
-import { byteLength, Fifo, type Frames, type Machine, type Random, type Stalled } from "@seaworthy/core";
+import {
+  byteLength,
+  Fifo,
+  type Frames,
+  type Machine,
+  memoryOf,
+  type Random,
+  type Stalled,
+} from "@seaworthy/core";
 import { CallDesk } from "./call-desk.js";
 import { Dispatcher } from "./dispatcher.js";
 import type {
@@ -63,6 +71,8 @@ export class TitanicServerMachine implements Machine<TitanicServerInput, Titanic
   #now: number;
   /** When the store is looked through next. */
   #lookAt: number;
+  /** Size of the bodies that are on their way to the store. */
+  #storingBytes = 0;
   #isLooking = false;
   /** Something has changed since the look that is under way began. */
   #looksAgain = false;
@@ -71,7 +81,7 @@ export class TitanicServerMachine implements Machine<TitanicServerInput, Titanic
 
   /**
    * @param options - checked options, see `resolveServerOptions`
-   * @param makeId - makes ids of 16 random bytes: whoever knows one may fetch the reply
+   * @param makeId - makes ids of 16 bytes that nobody can guess: whoever knows one may fetch the reply
    * @param random - source of the jitter
    * @param now - the time, in ms: the store is looked through at once
    */
@@ -185,24 +195,33 @@ export class TitanicServerMachine implements Machine<TitanicServerInput, Titanic
   }
 
   #submit(ticket: number, { key, service, body }: TitanicCommand & { type: "submit" }): void {
-    const { maxBodyBytes, maxServices } = this.#options;
+    const { maxBodyBytes, maxServices, maxStoringBytes } = this.#options;
     if (byteLength(body) > maxBodyBytes) {
       return this.#refuse(ticket, "limit", limitText("maxBodyBytes", maxBodyBytes), encodeUnknown);
+    }
+    const bytes = memoryOf(body);
+    if (this.#storingBytes > 0 && this.#storingBytes + bytes > maxStoringBytes) {
+      return this.#refuse(ticket, "limit", limitText("maxStoringBytes", maxStoringBytes));
     }
     if (!this.#dispatcher.takesIn(service)) {
       return this.#refuse(ticket, "limit", limitText("maxServices", maxServices));
     }
     const request: NewRequest = { id: this.#makeId(), service, body, key };
+    const over = (): void => {
+      this.#storingBytes -= bytes;
+      this.#dispatcher.tookIn(service);
+    };
+    this.#storingBytes += bytes;
     this.#store.ask(
       "add",
       [request],
       (added) => {
         this.#added(ticket, request, added);
-        this.#dispatcher.tookIn(service);
+        over();
       },
       () => {
         this.#refuse(ticket, "store", STORE_FAILED);
-        this.#dispatcher.tookIn(service);
+        over();
       },
     );
   }

@@ -65,6 +65,11 @@ export interface TitanicServerOptions {
   lookMs?: number | undefined;
   /** Requests to each of the server's own services that are served at a time, up to 100,000. Default 1000. */
   concurrency?: number | undefined;
+  /**
+   * Size of the bodies of all requests that are on their way to the store, in bytes; what goes beyond it is answered with
+   * 500. One request may always be on its way. Default 256 MiB.
+   */
+  maxStoringBytes?: number | undefined;
   /** Largest body, of a request or a reply, in bytes over all its frames. Default 16 MiB. */
   maxBodyBytes?: number | undefined;
   /** The broker is sent something at least this often, in ms. Default 1000. */
@@ -103,6 +108,7 @@ const schema = {
   absence: nested<BackoffOptions>({}),
   lookMs: milliseconds(5000, { min: 1 }),
   concurrency: integer(1000, { max: 100_000 }),
+  maxStoringBytes: integer(256 * 1024 * 1024),
   maxBodyBytes: integer(16 * 1024 * 1024),
   heartbeatMs: milliseconds(1000, { min: 1 }),
   liveness: integer(3, { min: 2 }),

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { ClosedError, checkEndpoint, failureText, systemScheduler } from "@seaworthy/core";
 import { type DriverStats, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
+import { idMaker } from "./request-ids.js";
 import { TitanicServerMachine } from "./server-machine.js";
 import type {
   StoreAction,
@@ -17,7 +18,7 @@ import {
 } from "./server-options.js";
 import { type WiredServer, wireServer } from "./server-wiring.js";
 import type { RequestDetails, RequestInfo, StoreCounts, StoreQuery, TitanicStore } from "./store.js";
-import { ID_BYTES, parseId } from "./wire.js";
+import { parseId } from "./wire.js";
 
 const OWNER = "TitanicServer";
 /** How long the store may take for what is given back at the end, in ms. */
@@ -190,7 +191,7 @@ export class TitanicServer extends Role<TitanicServerEvent> {
   }
 
   #newMachine(): TitanicServerMachine {
-    return new TitanicServerMachine(this.#options, idMaker(), Math.random, systemScheduler.now());
+    return new TitanicServerMachine(this.#options, idMaker(Date.now), Math.random, systemScheduler.now());
   }
 
   // Asynchronous, so that a store that throws has failed and nothing else has.
@@ -217,22 +218,6 @@ export class TitanicServer extends Role<TitanicServerEvent> {
     await wait(GIVE_BACK_MS);
     await wired.close();
   }
-}
-
-/** Ids made at a time: to ask for random bytes costs more than all that the machine does for a request. */
-const ID_BATCH = 256;
-
-function idMaker(): () => Uint8Array {
-  let bytes = new Uint8Array(0);
-  let used = 0;
-  return () => {
-    if (used === bytes.length) {
-      bytes = randomBytes(ID_BATCH * ID_BYTES);
-      used = 0;
-    }
-    used += ID_BYTES;
-    return bytes.subarray(used - ID_BYTES, used);
-  };
 }
 
 function checkedId(id: string): Uint8Array {

@@ -94,7 +94,7 @@ export interface TitanicStore {
 
 /** A request as a server takes it in. */
 export interface NewRequest {
-  /** 16 random bytes, made by the server. */
+  /** 16 bytes, made by the server: at their beginning the time, at their end random. */
   readonly id: Uint8Array;
   /** 1 to 255 bytes. */
   readonly service: Uint8Array;

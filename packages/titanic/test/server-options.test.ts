@@ -19,6 +19,7 @@ it("has the defaults that the options say", () => {
     absence: { initialMs: 100, maxMs: 5000 },
     lookMs: 5000,
     concurrency: 1000,
+    maxStoringBytes: 256 * 1024 * 1024,
     maxBodyBytes: 16 * 1024 * 1024,
     heartbeatMs: 1000,
     liveness: 3,

@@ -54,6 +54,16 @@ describe("a request is taken in", () => {
     expect(driver.deeds.slice(0, 2)).toEqual(["answer 1 400|limit maxBodyBytes = 3 is reached", "store add"]);
   });
 
+  it("what goes beyond maxStoringBytes is answered with 500, until the store has what is on its way", () => {
+    const driver = new ServerDriver({ maxStoringBytes: 5 }).begun().hold("add");
+    driver.submit("echo", "larger than that").submit("echo", "1");
+    expect(driver.did("answer")).toEqual(["2 500|limit maxStoringBytes = 5 is reached"]);
+    driver.let("add").submit("echo", "123").submit("echo", "45").submit("echo", "6");
+    expect(driver.did("answer").at(-1)).toBe("5 500|limit maxStoringBytes = 5 is reached");
+    driver.let("add", 2);
+    expect(driver.machine.stats).toMatchObject({ accepted: 3, refused: 2 });
+  });
+
   it("a service beyond maxServices is answered with 500, until another has no work any more", () => {
     const driver = new ServerDriver({ maxServices: 2 }).begun();
     driver.submit("a").submit("b").submit("c").submit("a");
