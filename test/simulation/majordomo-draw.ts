@@ -3,7 +3,7 @@ import type { FaultPlan } from "@seaworthy/simulator";
 import type { BrokerSetting, ClientSetting, Kind, Setting, WorkerSetting } from "./majordomo-world.js";
 
 /** Chance for what a seed decides. */
-class Dice {
+export class Dice {
   readonly #random: Random;
 
   constructor(random: Random) {
@@ -27,7 +27,7 @@ class Dice {
   }
 }
 
-const names = (what: string, count: number): string[] =>
+export const names = (what: string, count: number): string[] =>
   Array.from({ length: count }, (_, at) => `${what}-${at}`);
 
 const KINDS: readonly Kind[] = ["ours", "ours", "ours", "0.1", "0.2"];
@@ -56,7 +56,7 @@ export function draw(random: Random): Setting {
   };
 }
 
-function drawBroker(dice: Dice, name: string, clients: number, handlerMs: number): BrokerSetting {
+export function drawBroker(dice: Dice, name: string, clients: number, handlerMs: number): BrokerSetting {
   return {
     name,
     options: {

@@ -186,7 +186,8 @@ class OurWorkerProgram implements WorkerProgram {
     const run = ++world.runs;
     const count = 1 + Math.floor((worker.maxPartials + 1) * random());
     const stepMs = (setting.handlerMs * random()) / count;
-    const isFailing = context.now() < SAFETY_MS && random() < setting.failing;
+    const isDoomed = world.ran?.(call, worker) === "fails";
+    const isFailing = isDoomed || (context.now() < SAFETY_MS && random() < setting.failing);
     const step = (index: number): void => {
       if (!this.#running.has(ticket)) return;
       const body = [partFrame(question, run, index, count)];

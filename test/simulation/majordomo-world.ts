@@ -106,6 +106,8 @@ export interface World {
   readonly leaves: { readonly node: string; readonly at: number }[];
   /** Numbers the runs of handlers. */
   runs: number;
+  /** Sees each run of a handler of ours begin, and may have it fail. */
+  readonly ran?: (call: number, worker: WorkerSetting) => "fails" | "works";
   violated(what: string): void;
   ended(call: number, how: string): void;
 }

@@ -3,6 +3,7 @@ import { lazyPirate } from "./lazy-pirate.js";
 import { majordomo } from "./majordomo.js";
 import { paranoidPirate } from "./paranoid-pirate.js";
 import { simplePirate } from "./simple-pirate.js";
+import { titanic } from "./titanic.js";
 
 /** The scenarios by the names that `npm run simulate` takes. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
@@ -10,4 +11,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   majordomo,
   "paranoid-pirate": paranoidPirate,
   "simple-pirate": simplePirate,
+  titanic,
 };
