@@ -339,7 +339,7 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     request.service.running -= 1;
     this.#requests.forgetParts(request);
     const { deliveries, service } = request;
-    if (request.isForsaken) return this.#end(request, "client-gone");
+    if (request.farewell !== undefined) return this.#end(request, "client-gone");
     if (this.#isClosing) return this.#end(request, "closing");
     const text = `${deliveries} ${deliveries === 1 ? "worker was" : "workers were"} lost with it`;
     if (deliveries >= this.#options.maxDeliveries) return this.#end(request, "given-up", text);

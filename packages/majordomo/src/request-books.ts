@@ -130,15 +130,13 @@ export class RequestBooks {
   /** It waits from now on, for its whole time. */
   waits(request: ServiceRequest, now: number): void {
     const dueAt = now + request.ttlMs;
-    if (!request.isWaiting) this.#waitingBytes += request.bytes;
-    request.isWaiting = true;
-    if (request.timer === undefined) request.timer = this.#waiting.add(request, dueAt);
-    else this.#waiting.move(request.timer, dueAt);
+    if (request.timer !== undefined) return this.#waiting.move(request.timer, dueAt);
+    request.timer = this.#waiting.add(request, dueAt);
+    this.#waitingBytes += request.bytes;
   }
 
   /** The connection of its client is gone, while a worker has it: a retry may still come, for as long as it might wait. */
   clientLost(request: ServiceRequest, now: number): void {
-    request.isForsaken = true;
     if (request.farewell === undefined) request.farewell = this.#forsaken.add(request, now + request.ttlMs);
     else this.#forsaken.move(request.farewell, now + request.ttlMs);
   }
@@ -155,21 +153,21 @@ export class RequestBooks {
   stalled(ms: number, now: number): void {
     for (const request of this.all()) {
       const { timer, ttlMs } = request;
-      if (timer === undefined || !request.isWaiting) continue;
+      if (timer === undefined) continue;
       const waitedMs = now - (timer.at - ttlMs);
       const header = routeHeader(request.route);
       const patienceMs = (header && headerTtlMs(header)) || Number.POSITIVE_INFINITY;
       request.ttlMs = Math.min(ttlMs + Math.min(ms, waitedMs), Math.max(ttlMs, patienceMs));
-      this.#waiting.move(timer as DeadlineEntry<ServiceRequest>, timer.at - ttlMs + request.ttlMs);
+      this.#waiting.move(timer, timer.at - ttlMs + request.ttlMs);
     }
   }
 
   /** It waits no more. */
   waitsNoMore(request: ServiceRequest): void {
-    if (!request.isWaiting) return;
-    request.isWaiting = false;
+    if (request.timer === undefined) return;
     this.#waitingBytes -= request.bytes;
-    this.#waiting.cancel(request.timer as DeadlineEntry<ServiceRequest>);
+    this.#waiting.cancel(request.timer);
+    request.timer = undefined;
   }
 
   /** A request that has waited too long, or `undefined`. */
@@ -197,7 +195,9 @@ export class RequestBooks {
   /** It is answered, or will not be. A worker may still have it, but its body is needed no more. */
   close(request: ServiceRequest): void {
     request.isOver = true;
+    // What a Map has dropped keeps alive what it refers to for a while: its memory is old by then, and seldom tidied.
     request.body = NOTHING;
+    request.route = NOTHING;
     this.forgetParts(request);
     this.waitsNoMore(request);
     this.#stays(request);
@@ -215,9 +215,9 @@ export class RequestBooks {
 
   /** Its client is there, or it is over. */
   #stays(request: ServiceRequest): void {
-    if (!request.isForsaken) return;
-    request.isForsaken = false;
-    this.#forsaken.cancel(request.farewell as DeadlineEntry<ServiceRequest>);
+    if (request.farewell === undefined) return;
+    this.#forsaken.cancel(request.farewell);
+    request.farewell = undefined;
   }
 
   /** The client may ask for less than the broker lets requests wait, not for more. */
@@ -265,8 +265,6 @@ class HeldRequest implements ServiceRequest {
   holding: Holding | undefined = undefined;
   timer: DeadlineEntry<ServiceRequest> | undefined = undefined;
   farewell: DeadlineEntry<ServiceRequest> | undefined = undefined;
-  isForsaken = false;
-  isWaiting = false;
   returns = 0;
   place: object | undefined = undefined;
   collected: CollectedParts | undefined = undefined;

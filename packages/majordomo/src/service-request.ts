@@ -28,13 +28,9 @@ export interface ServiceRequest extends FairQueueItem {
   deliveries: number;
   /** The delivery whose reply is waited for, or `undefined` while it waits for a worker. */
   holding: Holding | undefined;
-  /** Its time to wait, while it does. */
+  /** Its time to wait for a worker, while it does. */
   timer: DeadlineEntry<ServiceRequest> | undefined;
-  /** It waits for a worker. */
-  isWaiting: boolean;
-  /** The connection of its client is lost, and no retry has come. */
-  isForsaken: boolean;
-  /** When its client, whose connection is lost, is believed to be gone. */
+  /** If the connection of its client is lost, and no retry has come: when its client is believed to be gone. */
   farewell: DeadlineEntry<ServiceRequest> | undefined;
   /** How often a delivery did not count, since the worker had not begun it. */
   returns: number;
