@@ -92,6 +92,7 @@ async function startServer(endpoint: string, kind: StoreKind, place: string): Pr
   process.send?.({});
 }
 
+/** With ids that are all random, which leave the most behind in a store. */
 async function fill(folder: string, count: number, service: string): Promise<void> {
   const store = new LmdbStore(folder);
   await store.open();

@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
+import { writeUint32 } from "@seaworthy/core";
 import { ID_BYTES } from "./wire.js";
 
 /** Ids made at a time: to ask for random bytes costs more than all that the machine does for a request. */
 const BATCH = 256;
-const TIME_BYTES = 6;
 const VERSION_AT = 6;
 const VARIANT_AT = 8;
 
@@ -13,18 +12,22 @@ const VARIANT_AT = 8;
  * moment side by side: with ids that are all random, each request writes pages of its own to the disk.
  *
  * @param wall - the time in ms since 1970; one that goes back does no harm
+ * @param randomBytes - so many bytes that cannot be foreseen
  */
-export function idMaker(wall: () => number): () => Uint8Array {
-  let bytes = Buffer.alloc(0);
+export function idMaker(wall: () => number, randomBytes: (count: number) => Uint8Array): () => Uint8Array {
+  let bytes = new Uint8Array(0);
   let used = 0;
   return () => {
     if (used === bytes.length) {
-      bytes = randomBytes(BATCH * ID_BYTES);
+      bytes = new Uint8Array(randomBytes(BATCH * ID_BYTES));
       used = 0;
     }
     const id = bytes.subarray(used, used + ID_BYTES);
     used += ID_BYTES;
-    id.writeUIntBE(wall(), 0, TIME_BYTES);
+    const time = wall();
+    writeUint32(id, 0, Math.floor(time / 2 ** 16));
+    id[4] = (time >>> 8) & 0xff;
+    id[5] = time & 0xff;
     id[VERSION_AT] = 0x70 | ((id[VERSION_AT] as number) & 0x0f);
     id[VARIANT_AT] = 0x80 | ((id[VARIANT_AT] as number) & 0x3f);
     return id;

@@ -191,7 +191,12 @@ export class TitanicServer extends Role<TitanicServerEvent> {
   }
 
   #newMachine(): TitanicServerMachine {
-    return new TitanicServerMachine(this.#options, idMaker(Date.now), Math.random, systemScheduler.now());
+    return new TitanicServerMachine(
+      this.#options,
+      idMaker(Date.now, randomBytes),
+      Math.random,
+      systemScheduler.now(),
+    );
   }
 
   // Asynchronous, so that a store that throws has failed and nothing else has.

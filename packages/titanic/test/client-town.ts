@@ -8,7 +8,7 @@ import type { TitanicServerOptions } from "../src/server-options.js";
 import type { TitanicStore } from "../src/store.js";
 
 /** A store that cannot be reached for as long as it is told so: its servers answer with 500. */
-export function breakable(store: TitanicStore): { store: TitanicStore; fault: string | undefined } {
+function breakable(store: TitanicStore): { store: TitanicStore; fault: string | undefined } {
   const state = {
     fault: undefined as string | undefined,
     store: new Proxy(store, {
