@@ -1,8 +1,26 @@
 import type { AttemptEnd, FailureCause } from "./client-messages.js";
 
+/** How an attempt ended. */
+export interface AttemptOutcome {
+  readonly reason: AttemptEnd;
+  /** What the broker says besides. */
+  readonly message?: string;
+  /** Whether there was a broker. Default true. */
+  readonly isConnected?: boolean;
+  /** How often the request had been given to a worker, if the broker has said so. */
+  readonly deliveries?: number;
+}
+
 /** What a request has failed of whose last attempt ended this way. */
-export function causeOf(reason: AttemptEnd, message: string, isConnected: boolean): FailureCause {
+export function causeOf({
+  reason,
+  message = "",
+  isConnected = true,
+  deliveries,
+}: AttemptOutcome): FailureCause {
   switch (reason) {
+    case "too-old":
+      return { code: "ERR_REQUEST_TIMEOUT", ...(deliveries === 0 && { wasGiven: false }) };
     case "connection-lost":
     case "closing":
       return { code: "ERR_BROKER_UNREACHABLE" };

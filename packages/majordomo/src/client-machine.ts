@@ -11,7 +11,7 @@ import {
 } from "@seaworthy/core";
 import type { BrokerLink, Lane } from "./broker-link.js";
 import { BrokerLinks } from "./broker-links.js";
-import { causeOf, waitAtBrokerMs } from "./client-judgement.js";
+import { type AttemptOutcome, causeOf, waitAtBrokerMs } from "./client-judgement.js";
 import type {
   AttemptEnd,
   FailureCause,
@@ -67,7 +67,7 @@ export class MajordomoClientMachine implements Machine<MajordomoClientInput, Maj
       stray: (header) => this.#dropReply(this.#requests.wasMade(header) ? "late" : "unknown"),
       dropped: (reason) => this.#dropReply(reason),
       step: (pending, event, outcome) => this.#step(pending, event, outcome),
-      endAttempt: (pending, reason, message) => this.#endAttempt(pending, reason, message),
+      endAttempt: (pending, outcome) => this.#endAttempt(pending, outcome),
       closing: (link) => this.#links.closing(link, this.#now),
     });
   }
@@ -257,22 +257,23 @@ export class MajordomoClientMachine implements Machine<MajordomoClientInput, Maj
   /** No reply can come over this lane any more, so the attempts on it are over. */
   #laneEnded(lane: Lane): void {
     for (const pending of this.#requests.all()) {
-      if (pending.lane === lane) this.#endAttempt(pending, "connection-lost");
+      if (pending.lane === lane) this.#endAttempt(pending, { reason: "connection-lost" });
     }
   }
 
   #timedOut(pending: Pending): void {
     const isConnected = pending.lane !== undefined || this.#links.current?.connection.isUp === true;
     this.#links.timedOut(pending, this.#now);
-    this.#endAttempt(pending, "timed-out", undefined, isConnected);
+    this.#endAttempt(pending, { reason: "timed-out", isConnected });
   }
 
-  #endAttempt(pending: Pending, reason: AttemptEnd, message = "", isConnected = true): void {
+  #endAttempt(pending: Pending, outcome: AttemptOutcome): void {
+    const { reason } = outcome;
     if (pending.state === "streaming") {
       return this.#step(pending, "broken", { cause: { code: "ERR_STREAM_INTERRUPTED", reason } });
     }
     if (!pending.isLastAttempt) return this.#step(pending, "attempt-over", { reason });
-    this.#step(pending, "last-attempt-over", { cause: causeOf(reason, message, isConnected) });
+    this.#step(pending, "last-attempt-over", { cause: causeOf(outcome) });
   }
 
   #step(pending: Pending, event: RequestEvent, outcome: Outcome = {}): void {

@@ -40,9 +40,10 @@ export type StreamBreak =
 
 /** What a request failed of. */
 export type FailureCause =
+  /** `wasGiven` is false if the broker said of the last attempt that no worker had been given the request. */
+  | { readonly code: "ERR_REQUEST_TIMEOUT"; readonly wasGiven?: false }
   | {
       readonly code:
-        | "ERR_REQUEST_TIMEOUT"
         | "ERR_BROKER_UNREACHABLE"
         | "ERR_NO_SERVICE"
         | "ERR_WORKERS_FAILED"

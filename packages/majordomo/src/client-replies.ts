@@ -1,5 +1,6 @@
 import { byteLength, framesEqual, frameText, memoryOf } from "@seaworthy/core";
 import type { BrokerLink, Lane } from "./broker-link.js";
+import type { AttemptOutcome } from "./client-judgement.js";
 import type { AttemptEnd, FailureCause, MajordomoClientEvent } from "./client-messages.js";
 import type { ResolvedClientOptions } from "./client-options.js";
 import type { ReplyPart } from "./client-wire.js";
@@ -25,7 +26,7 @@ interface ReplyActions {
   stray(header: RequestHeader): void;
   dropped(reason: (MajordomoClientEvent & { type: "reply-dropped" })["reason"]): void;
   step(pending: Pending, event: RequestEvent, outcome: Outcome): void;
-  endAttempt(pending: Pending, reason: AttemptEnd, message?: string): void;
+  endAttempt(pending: Pending, outcome: AttemptOutcome): void;
   /** The broker is closing; returns whether there is another one. */
   closing(link: BrokerLink): boolean;
 }
@@ -35,6 +36,14 @@ interface Part {
   readonly delivery: number;
   readonly isFinal: boolean;
   readonly body: Uint8Array[];
+}
+
+/** What a broker says when there will be no reply. */
+interface Refusal {
+  readonly kind: RefusalKind;
+  /** How often the request had been given to a worker. */
+  readonly deliveries: number;
+  readonly message: string;
 }
 
 /** Finds the request that a reply belongs to, and judges what the reply means to it. */
@@ -54,7 +63,8 @@ export class ClientReplies {
     if (pending === undefined) return this.#actions.stray(header);
     if (kind === "cancel") return this.#actions.dropped("unknown");
     if (kind === "message") this.#part(pending, lane, { index, delivery, isFinal, body });
-    else this.#refused(pending, lane, kind, frameText(body[0] as Uint8Array));
+    else
+      this.#refused(pending, lane, { kind, deliveries: delivery, message: frameText(body[0] as Uint8Array) });
   }
 
   /** Over this lane one request is in flight at a time: the reply is to that, unless it names another service. */
@@ -113,10 +123,10 @@ export class ClientReplies {
   /** This reply is not used. If nothing else is to come of the attempt, that is over. */
   #incomplete(pending: Pending, lane: Lane, isFinal: boolean): void {
     this.#actions.dropped("incomplete");
-    if (isFinal && pending.lane === lane) this.#actions.endAttempt(pending, "incomplete");
+    if (isFinal && pending.lane === lane) this.#actions.endAttempt(pending, { reason: "incomplete" });
   }
 
-  #refused(pending: Pending, lane: Lane, kind: RefusalKind, message: string): void {
+  #refused(pending: Pending, lane: Lane, { kind, deliveries, message }: Refusal): void {
     const { step, endAttempt, dropped, closing } = this.#actions;
     pending.doneAt(lane.link);
     const canGoOn = kind === "closing" && closing(lane.link);
@@ -128,6 +138,6 @@ export class ClientReplies {
     // An earlier attempt's end is not that of the one under way.
     if (pending.lane !== lane) return dropped("late");
     if (canGoOn && !isStreaming && !pending.isLastAttempt) step(pending, "passed-on", { reason: kind });
-    else endAttempt(pending, kind, message);
+    else endAttempt(pending, { reason: kind, message, deliveries });
   }
 }

@@ -191,6 +191,16 @@ describe("what a broker of ours says of a request", () => {
     expect(client.cancels).toEqual([]);
   });
 
+  it("too-old tells whether any worker had been given it", () => {
+    const client = new ClientDriver().ours();
+    client.request({ attempts: 1 });
+    client.request({ attempts: 1 });
+    client.said(1, { kind: "too-old", delivery: 0 }).said(2, { kind: "too-old", delivery: 1 });
+    const [waited, ran] = client.of("failed").map(({ failure }) => failure);
+    expect(waited).toMatchObject({ code: "ERR_REQUEST_TIMEOUT", wasGiven: false });
+    expect(ran).not.toHaveProperty("wasGiven");
+  });
+
   it("closing leads to the next broker at once, if there is one", () => {
     const client = new ClientDriver().ours().connect("tcp://b:2");
     client.request();

@@ -19,10 +19,11 @@ const VERDICTS: Readonly<Record<RequestFailure["code"], Verdict>> = {
   ERR_BROKER_UNREACHABLE: "doubt",
 };
 
-export function verdictOn({ code, sent }: RequestFailure): Verdict {
-  // It waited for a connection with room all the time, so nobody can have failed of it.
-  if (code === "ERR_REQUEST_TIMEOUT" && sent === 0) return "postpone";
-  return VERDICTS[code];
+export function verdictOn(failure: RequestFailure): Verdict {
+  // It waited for a connection with room, or in the broker's line, all the time: nobody can have failed of it.
+  const isTimeout = failure.code === "ERR_REQUEST_TIMEOUT";
+  if (isTimeout && (failure.sent === 0 || failure.wasGiven === false)) return "postpone";
+  return VERDICTS[failure.code];
 }
 
 /** Longest message of a handler that is kept, in characters. */

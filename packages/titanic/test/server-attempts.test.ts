@@ -41,6 +41,11 @@ describe("an attempt that fails", () => {
     expect(driver.machine.stats).toMatchObject({ failed: 0, postponed: 1 });
   });
 
+  it("that only waited in the broker's line, as the broker says, does not count either", () => {
+    const driver = running({ maxAttempts: 1 }).fail("echo", "ERR_REQUEST_TIMEOUT", 1, { wasGiven: false });
+    expect(driver.machine.stats).toMatchObject({ failed: 0, postponed: 1 });
+  });
+
   it("is told with the pause before the next, which doubles", () => {
     const driver = running({ backoff: { initialMs: 1000, maxMs: 3000, jitter: 0 } });
     for (const ms of [1000, 2000, 3000, 3000]) {

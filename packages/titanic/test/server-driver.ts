@@ -112,9 +112,9 @@ export class ServerDriver {
     return this.feed({ type: "answered", call, body });
   }
 
-  fail(service: string, code: Code, sent = 1): this {
+  fail(service: string, code: Code, sent = 1, more: { wasGiven?: false } = {}): this {
     const { call } = this.#take(service);
-    return this.feed({ type: "failed", call, failure: failureOf(code, sent) });
+    return this.feed({ type: "failed", call, failure: { ...failureOf(code, sent), ...more } });
   }
 
   /** As many held outcomes of a method come to be known, the oldest first. */
