@@ -7,8 +7,8 @@ const EXAMPLES = join(ROOT, "examples");
 /** Where compiled examples find what they import from other packages. */
 const PLACE = join(EXAMPLES, "node_modules");
 
-/** They load files of their own beside them, as TypeScript. */
-const FROM_SOURCE: readonly string[] = ["majordomo/threads-worker"];
+/** They load or start files beside them, as TypeScript. */
+const FROM_SOURCE: readonly string[] = ["majordomo/threads-worker", "titanic/survive"];
 
 let folder: string | undefined;
 
@@ -39,7 +39,7 @@ function compileAll(): string {
     platform: "node",
     target: "node20",
     conditions: ["@seaworthy/source"],
-    external: ["commander", "pino", "piscina", "prom-client", "zeromq"],
+    external: ["commander", "lmdb", "pg", "pino", "piscina", "prom-client", "proper-lockfile", "zeromq"],
     logLevel: "warning",
   });
   return outdir;

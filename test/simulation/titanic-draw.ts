@@ -24,12 +24,12 @@ type Shape = "alone" | "apart" | "together";
 export function draw(random: () => number): Drawn {
   const dice = new Dice(random);
   const shape = dice.pick<Shape>(["alone", "apart", "together", "together"]);
-  const brokers = names("broker", shape === "apart" ? 2 : dice.pick([1, 1, 2]));
-  const servers = names("server", shape === "alone" ? 1 : shape === "apart" ? 2 : dice.between(2, 3));
+  const brokers = names("broker", shape === "apart" ? 2 : dice.pick([1, 1, 1, 2]));
+  const servers = names("server", shape === "alone" ? 1 : shape === "apart" ? 2 : dice.pick([2, 2, 3]));
   const services = names("service", dice.between(1, 3));
   const handlerMs = dice.chance(0.5) ? dice.upTo(500) : dice.upTo(50);
   const workers = names("worker", Math.max(services.length, dice.between(1, 3)));
-  const clients = names("client", dice.between(1, 3));
+  const clients = names("client", dice.pick([1, 2, 2, 3]));
   const stores = shape === "together" ? ["database"] : servers.map((_, at) => `disk-${at}`);
   // Servers that share a database agree on this.
   const maxAttempts = dice.between(2, 4);
