@@ -14,7 +14,7 @@ import { beginOrders, probesOf } from "./titanic-workload.js";
 import { type Order, STORM_MS, type TitanicWorld } from "./titanic-world.js";
 
 /** How long after healing all must be worked off, and the books empty, in ms. */
-const LIVENESS_MS = 120_000;
+const LIVENESS_MS = 60_000;
 
 /**
  * Clients have orders done through Titanic: ours, with keys and without, and plain clients of Majordomo that speak
