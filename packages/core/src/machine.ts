@@ -33,7 +33,7 @@ export interface Machine<Input, Output> {
   take(): Output | undefined;
 }
 
-/** So many places are kept when a {@link Fifo} is empty. */
+/** A {@link Fifo} keeps so many places when it is empty. Where more have become free in front, the array is made anew. */
 const KEPT_PLACES = 1024;
 
 /** A first-in, first-out queue whose `shift` costs the same however long it is. */
@@ -78,7 +78,6 @@ export class Fifo<T> {
 
   /** Empty, most often after one item: an array that is made shorter has to be given its memory anew. */
   #rewind(): void {
-    if (this.#items.length > KEPT_PLACES) return this.clear();
     this.#head = 0;
     this.#end = 0;
   }
