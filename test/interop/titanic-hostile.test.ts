@@ -83,9 +83,9 @@ describe.each(VERSIONS)("our server, with a client of %s", (version) => {
     expect(new Set(guesser.texts.slice(guesses.length))).toEqual(new Set(["200"]));
     expect(await server.counts()).toEqual({ pending: 2, done: 0, dead: 0 });
     expect(server.stats().closed).toBe(0);
-    // Ids of the same server have nothing in common by which the one would give the other away.
-    const alike = [...id].filter((digit, at) => digit === ids[1]?.[at]).length;
-    expect(alike).toBeLessThan(16);
+    // Behind the time and the version, ids of the same server have nothing in common that would give the other away.
+    const alike = [...id].filter((digit, at) => at >= 13 && digit === ids[1]?.[at]).length;
+    expect(alike).toBeLessThan(10);
   });
 
   it("that says anything at all to its services gets one answer to each, and others are served", async () => {
