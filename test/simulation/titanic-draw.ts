@@ -41,7 +41,7 @@ export function draw(random: () => number): Drawn {
     handlerMs,
     failing: dice.chance(0.5) ? dice.upTo(0.3) : 0,
     stutters: 0,
-    everyMs: 180 + dice.upTo(300) + handlerMs / 2,
+    everyMs: 160 + dice.upTo(280) + handlerMs / 2,
   };
   const titanic: TitanicSetting = {
     servers: servers.map((name, at) => ({
@@ -98,7 +98,7 @@ function drawServer(dice: Dice, handlerMs: number, maxAttempts: number): ServerS
 
 function drawStore(dice: Dice, name: string, kind: StoreSetting["kind"]): StoreSetting {
   const troubles: StoreTrouble[] = [];
-  for (let at = dice.between(300, 3000); at < STORM_MS; at += dice.between(1000, 4000)) {
+  for (let at = dice.between(200, 2000); at < STORM_MS; at += dice.between(1000, 4000)) {
     const to = Math.min(STORM_MS, at + dice.between(50, 1500));
     troubles.push({ kind: dice.pick(["away", "slow"]), from: at, to });
   }

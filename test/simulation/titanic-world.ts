@@ -2,7 +2,7 @@ import type { ResolvedServerOptions, TitanicClientOptions } from "@seaworthy/tit
 import type { Asked, World } from "./majordomo-world.js";
 
 /** How long faults happen, in ms. */
-export const STORM_MS = 3000;
+export const STORM_MS = 2500;
 
 /** What a seed decides about one Titanic server. */
 export interface ServerSetting {

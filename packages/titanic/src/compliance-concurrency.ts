@@ -77,7 +77,7 @@ export const concurrencyCases: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "lets one of several outcomes of one claim stand",
+    name: "lets no outcomes of one claim stand that rule each other out",
     async run(bench) {
       const store = await bench.open();
       const id = await bench.add(store);
@@ -89,7 +89,8 @@ export const concurrencyCases: readonly CaseDefinition[] = [
         store.remove(id, 0),
       ]);
       assert.equal(removed, true);
-      assert.ok([replied, buried, returned].filter(Boolean).length <= 1);
+      // A reply is believed after a release, too, since the request has run: the one does not rule out the other.
+      assert.ok(!(buried && (replied || returned)));
       assert.equal(await store.find(id), undefined);
       assert.deepEqual(await store.counts(), { pending: 0, done: 0, dead: 0 });
       assert.deepEqual(await bench.claim(store), { claims: [], moreInMs: undefined });
