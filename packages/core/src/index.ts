@@ -87,6 +87,7 @@ export {
   type QueueSockets,
   resolveQueueSockets,
 } from "./queue-sockets.js";
+export { ReplyCache, type ReplyCacheBounds, type ReplyCacheOptions } from "./reply-cache.js";
 export {
   type DeskRequest,
   type DropReason,
@@ -94,6 +95,22 @@ export {
   type RequestDeskLimits,
   type RequestDropped,
 } from "./request-desk.js";
+export {
+  decodeReply,
+  decodeRequest,
+  type EnvelopedRequest,
+  encodeFailure,
+  encodeReply,
+  encodeRequest,
+  encodeRequestId,
+  FAILURE_KIND,
+  type FailureReply,
+  REQUEST_KIND,
+  type Reply,
+  type RequestId,
+  requestKind,
+  withKind,
+} from "./request-envelope.js";
 export {
   describeEffort,
   RemoteError,
@@ -114,6 +131,23 @@ export {
   type RequestLimits,
   resolveRequestLimits,
 } from "./request-limits.js";
+export { RequestServerMachine } from "./request-server-machine.js";
+export type {
+  Outcome,
+  RequestServerEvent,
+  RequestServerInput,
+  RequestServerOutput,
+  RequestServerOwner,
+  RequestServerRun,
+  RequestServerStats,
+} from "./request-server-messages.js";
+export {
+  completeRequestServerOptions,
+  type RequestServerOptions,
+  type ResolvedRequestServerOptions,
+  requestServerRules,
+  resolveRequestServerOptions,
+} from "./request-server-options.js";
 export { type Arrival, MAX_SEQUENCE, SequenceSource, SequenceTracker } from "./sequence.js";
 export { SocketPool } from "./socket-pool.js";
 export { type ResolvedSettings, type ResolvedSpec, resolveSettings, resolveSpec } from "./socket-settings.js";

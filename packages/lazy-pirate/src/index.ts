@@ -14,6 +14,7 @@ export {
   LimitError,
   RemoteError,
   type ReplaceReason,
+  type ReplyCacheOptions,
   type RequestEffort,
   RequestTimeoutError,
   SeaworthyError,
@@ -27,4 +28,4 @@ export { ConnectionLostError, type LazyPirateRequestError, NotConnectedError } f
 export { LazyPirateRequest } from "./request.js";
 export { type LazyPirateHandler, LazyPirateServer } from "./server.js";
 export type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";
-export type { LazyPirateServerOptions, ReplyCacheOptions } from "./server-options.js";
+export type { LazyPirateServerOptions } from "./server-options.js";

@@ -5,10 +5,13 @@
  * @module
  */
 export {
+  type Outcome,
   REQUEST_ID_BYTES,
   type ReplaceReason,
+  type ReplyCacheOptions,
   type RequestEffort,
   type RequestLimits,
+  RequestServerMachine as LazyPirateServerMachine,
 } from "@seaworthy/core";
 export { LazyPirateClientMachine } from "./client-machine.js";
 export type {
@@ -31,17 +34,14 @@ export {
   wireClient,
 } from "./client-wiring.js";
 export { type RequestAction, type RequestEvent, type RequestState, requestLife } from "./request-life.js";
-export { LazyPirateServerMachine } from "./server-machine.js";
 export type {
   LazyPirateServerEvent,
   LazyPirateServerInput,
   LazyPirateServerOutput,
   LazyPirateServerStats,
-  Outcome,
 } from "./server-messages.js";
 export {
   type LazyPirateServerOptions,
-  type ReplyCacheOptions,
   type ResolvedServerOptions,
   resolveServerOptions,
 } from "./server-options.js";

@@ -1,11 +1,11 @@
 import {
   MachineHost,
+  type RequestServerMachine,
   type Scheduler,
   type SocketSettings,
   type Transport,
   type TransportSocket,
 } from "@seaworthy/core";
-import type { LazyPirateServerMachine } from "./server-machine.js";
 import type {
   LazyPirateServerEvent,
   LazyPirateServerInput,
@@ -37,7 +37,7 @@ export interface WiredServer {
 
 /** Connects a server machine with a socket: of zeromq, of a simulation, or of a browser's playground. */
 export function wireServer(
-  machine: LazyPirateServerMachine,
+  machine: RequestServerMachine,
   { transport, scheduler, socket, owner }: LazyPirateServerSurroundings,
 ): WiredServer {
   const router: TransportSocket = transport.open(

@@ -10,6 +10,15 @@ export { Inbox, type InboxOwner, type ServeOptions } from "./inbox.js";
 export { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
 export { type QueueEngine, QueueRole } from "./queue-role.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
+export { type ServerAnswers, ServerRequest } from "./server-request.js";
+export {
+  type MakeServerRequest,
+  type RequestServerCall,
+  type RequestServerEngine,
+  RequestServerRole,
+  type RequestServerRoleOptions,
+  type ServerHandler,
+} from "./server-role.js";
 export { ZmqTransport } from "./transport.js";
 export { waitAtMost } from "./wait.js";
 export {

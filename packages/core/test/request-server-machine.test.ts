@@ -1,24 +1,24 @@
 import { describe, expect, it } from "vitest";
 import {
-  type LazyPirateServerInput,
-  LazyPirateServerMachine,
-  type LazyPirateServerOptions,
-  type LazyPirateServerOutput,
-  resolveServerOptions,
-} from "../src/machine.js";
+  type RequestServerInput,
+  RequestServerMachine,
+  type RequestServerOptions,
+  type RequestServerOutput,
+  resolveRequestServerOptions,
+} from "../src/index.js";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 class ServerDriver {
-  readonly machine: LazyPirateServerMachine;
-  readonly outputs: LazyPirateServerOutput[] = [];
+  readonly machine: RequestServerMachine;
+  readonly outputs: RequestServerOutput[] = [];
   now = 0;
 
-  constructor(options: LazyPirateServerOptions = {}) {
-    this.machine = new LazyPirateServerMachine(resolveServerOptions(options));
+  constructor(options: RequestServerOptions = {}) {
+    this.machine = new RequestServerMachine(resolveRequestServerOptions("Server", options));
   }
 
-  feed(input: LazyPirateServerInput | { type: "stalled"; ms: number }): this {
+  feed(input: RequestServerInput | { type: "stalled"; ms: number }): this {
     this.machine.handle(input, this.now);
     for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
       this.outputs.push(output);
@@ -28,7 +28,7 @@ class ServerDriver {
 
   /** A request by way of `route`, with the key of one of our clients if given. */
   request(route: number, key?: string, body: Uint8Array = bytes(route)): this {
-    return this.feed({ type: "request", route: [bytes(route)], key, body: [body] });
+    return this.feed({ type: "request", route: [bytes(route)], key, kind: 0, body: [body] });
   }
 
   demand(count: number): this {
@@ -148,6 +148,7 @@ describe("repeats", () => {
   it("without the cache run again", () => {
     const server = new ServerDriver().demand(2).request(1, "k").request(1, "k");
     expect(server.runs).toEqual([1, 2]);
+    expect(server.reply(1).reply(2).machine.cached).toBe(0);
   });
 
   it("with the cache are answered with what was answered before, by the way the repeat came", () => {
@@ -244,6 +245,113 @@ describe("closing", () => {
     expect(server.statuses).toEqual(Array.from({ length: 3 }, () => "request-refused:closing"));
     expect(server.reply(1).answers).toEqual(["1: 201"]);
     expect(server.machine).toMatchObject({ queued: 0, running: 0 });
+  });
+});
+
+describe("a request that is handed over", () => {
+  const frame = {
+    type: "request",
+    route: [bytes(1), bytes(2)],
+    key: "k",
+    kind: 7,
+    body: [bytes(3)],
+  } as const;
+  const request = { ...frame, route: [...frame.route], body: [...frame.body] };
+
+  it("has all that came with it", () => {
+    const server = new ServerDriver().demand(1).feed({ ...request, tag: 99 });
+    expect(server.outputs).toEqual([{ ...frame, type: "run", ticket: 1, tag: 99 }]);
+  });
+
+  it("has the tag 0 if none came with it", () => {
+    expect(new ServerDriver().demand(1).feed(request).outputs).toEqual([
+      { ...frame, type: "run", ticket: 1, tag: 0 },
+    ]);
+  });
+
+  it("has the way of its latest repeat, and its own kind and tag", () => {
+    const server = new ServerDriver({ replyCache: true }).feed({ ...request, tag: 99 }).request(5, "k");
+    expect(server.demand(1).outputs.at(-1)).toEqual({
+      ...frame,
+      type: "run",
+      ticket: 1,
+      tag: 99,
+      route: [bytes(5)],
+    });
+  });
+});
+
+describe("revoking", () => {
+  const revoke = { type: "revoke", reason: "revoked" } as const;
+
+  it("refuses what waits, and takes later requests as ever", () => {
+    const server = new ServerDriver().request(1).request(2, "b").feed(revoke);
+    expect(server.statuses).toEqual(["request-refused:revoked", "request-refused:revoked"]);
+    expect(server.machine).toMatchObject({ queued: 0, stats: { refused: 2, revoked: 0 } });
+    expect(server.demand(2).request(3).reply(3).answers).toEqual(["3: 203"]);
+  });
+
+  it("makes room for as many bytes as waited", () => {
+    const server = new ServerDriver({ maxQueuedBytes: 10 });
+    const ask = () => server.request(1, undefined, new Uint8Array(10));
+    ask();
+    server.feed(revoke);
+    ask();
+    expect(server.machine).toMatchObject({ queued: 1, stats: { refused: 1 } });
+  });
+
+  it("lets what runs go on and sends none of its answers, however it ends", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(3);
+    server.request(1, "a").request(2, "b").request(3).feed(revoke);
+    expect(server.machine).toMatchObject({ running: 3, stats: { revoked: 0 } });
+    server.reply(1).feed({ type: "fail", ticket: 2, message: "x" }).feed({ type: "drop", ticket: 3 });
+    expect([server.answers, server.statuses]).toEqual([[], []]);
+    expect(server.machine).toMatchObject({
+      running: 0,
+      cached: 0,
+      stats: { run: 3, answered: 0, failed: 0, dropped: 0, revoked: 3 },
+    });
+  });
+
+  it("leaves what runs in the hands that it has", () => {
+    const server = new ServerDriver({ maxUnanswered: 1 }).demand(2).request(1).feed(revoke).request(2);
+    expect(server.runs).toEqual([1]);
+    expect(server.reply(1).runs).toEqual([1, 2]);
+    expect(server.reply(2).answers).toEqual(["2: 202"]);
+  });
+
+  it("gives a hand that drops what was revoked the next request", () => {
+    const server = new ServerDriver({ maxUnanswered: 1 }).demand(2).request(1).feed(revoke).request(2);
+    expect(server.feed({ type: "drop", ticket: 1 }).runs).toEqual([1, 2]);
+  });
+
+  it("forgets who joined: a repeat runs as a request of its own", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "k").request(2, "k");
+    server.feed(revoke).request(3, "k");
+    expect(server.runs).toEqual([1, 2]);
+    server.reply(1).request(4, "k");
+    expect(server.statuses, "the end of the first is not that of the second").toEqual([
+      "repeat-joined",
+      "repeat-joined",
+    ]);
+    expect(server.reply(2).answers).toEqual(["4: 202"]);
+  });
+
+  it("keeps what was answered before", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "k").reply(1).feed(revoke);
+    expect(server.request(2, "k").answers).toEqual(["1: 201", "2: 201"]);
+    expect(server.runs).toEqual([1]);
+  });
+
+  it("twice counts each request once", () => {
+    const server = new ServerDriver().demand(1).request(1).request(2).feed(revoke).feed(revoke).reply(1);
+    expect(server.machine.stats).toMatchObject({ refused: 1, revoked: 1 });
+  });
+
+  it("does not open a server that is closing", () => {
+    const server = new ServerDriver().demand(1).request(1).feed({ type: "close" }).feed(revoke).request(2);
+    expect(server.statuses).toEqual(["request-refused:closing"]);
+    expect(server.reply(1).machine).toMatchObject({ running: 0, stats: { revoked: 1 } });
   });
 });
 

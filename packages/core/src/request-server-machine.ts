@@ -1,35 +1,38 @@
-import { byteLength, Fifo, type Frames, type Machine, type Stalled } from "@seaworthy/core";
+import { byteLength, type Frames } from "./frames.js";
+import { Fifo, type Machine, type Stalled } from "./machine.js";
 import { ReplyCache } from "./reply-cache.js";
 import type {
-  LazyPirateServerEvent,
-  LazyPirateServerInput,
-  LazyPirateServerOutput,
-  LazyPirateServerStats,
   Outcome,
-} from "./server-messages.js";
-import type { ResolvedServerOptions } from "./server-options.js";
-import type { Request } from "./wire.js";
+  RequestServerEvent,
+  RequestServerInput,
+  RequestServerOutput,
+  RequestServerRun,
+  RequestServerStats,
+} from "./request-server-messages.js";
+import type { ResolvedRequestServerOptions } from "./request-server-options.js";
+
+type RefusedReason = (RequestServerEvent & { type: "request-refused" })["reason"];
 
 /** A request on its way from the queue to its answer. */
-interface Job {
-  readonly ticket: number;
-  readonly key: string | undefined;
-  readonly body: Uint8Array[];
+interface Job extends Pick<RequestServerRun, "ticket" | "key" | "kind" | "tag" | "body"> {
   /** The way back for the answer: that of the latest repeat, since earlier connections may be gone. */
   route: Frames;
+  /** It runs, and nobody is to hear how it ends. */
+  isRevoked: boolean;
 }
 
 /**
- * The protocol of a Lazy Pirate server: runs requests as handlers become free, answers each by the
- * way it came, and with the reply cache on runs no request id twice while it remembers it.
+ * The protocol of a server: runs requests as handlers become free, answers each by the way it came, and with
+ * the reply cache on runs no request id twice while it remembers it.
  */
-export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, LazyPirateServerOutput> {
-  readonly stats: LazyPirateServerStats = {
+export class RequestServerMachine implements Machine<RequestServerInput, RequestServerOutput> {
+  readonly stats: RequestServerStats = {
     requests: 0,
     run: 0,
     answered: 0,
     failed: 0,
     dropped: 0,
+    revoked: 0,
     repeats: 0,
     refused: 0,
     malformed: 0,
@@ -44,14 +47,20 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
   readonly #running = new Map<number, Job>();
   /** Jobs of our clients that wait or run, while there is a cache: a repeat joins its job. */
   readonly #inProgress = new Map<string, Job>();
-  readonly #outputs = new Fifo<LazyPirateServerOutput>();
+  readonly #outputs = new Fifo<RequestServerOutput>();
   #queuedBytes = 0;
   #demand = 0;
   #lastTicket = 0;
   #closing = false;
 
-  /** @param options - checked options, see `resolveServerOptions` */
-  constructor({ maxQueued, maxQueuedBytes, maxUnanswered, maxBodyBytes, replyCache }: ResolvedServerOptions) {
+  /** @param options - checked options, see `resolveRequestServerOptions` */
+  constructor({
+    maxQueued,
+    maxQueuedBytes,
+    maxUnanswered,
+    maxBodyBytes,
+    replyCache,
+  }: ResolvedRequestServerOptions) {
     this.#maxQueued = maxQueued;
     this.#maxQueuedBytes = maxQueuedBytes;
     this.#maxUnanswered = maxUnanswered;
@@ -78,11 +87,11 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
     return this.#cache?.deadline;
   }
 
-  take(): LazyPirateServerOutput | undefined {
+  take(): RequestServerOutput | undefined {
     return this.#outputs.shift();
   }
 
-  handle(input: LazyPirateServerInput | Stalled, now: number): void {
+  handle(input: RequestServerInput | Stalled, now: number): void {
     switch (input.type) {
       case "request":
         return this.#request(input, now);
@@ -97,14 +106,15 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
       case "fail":
         return this.#finish(input.ticket, { type: "failure", message: input.message }, now);
       case "drop":
-        if (this.#leave(input.ticket) === undefined) return;
-        this.stats.dropped += 1;
-        return this.#runNext();
+        return this.#drop(input.ticket);
       case "undeliverable":
         this.stats.undeliverable += 1;
         return this.#report({ type: "reply-undeliverable", at: now, reason: input.reason });
+      case "revoke":
+        return this.#revoke(input.reason, now);
       case "close":
-        return this.#close(now);
+        this.#closing = true;
+        return this.#refuseWaiting("closing", now);
       case "stalled":
         // A server judges nobody by silence.
         return;
@@ -115,7 +125,7 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
     this.#cache?.expire(now);
   }
 
-  #request({ route, key, body }: Request, now: number): void {
+  #request({ route, key, kind, tag = 0, body }: RequestServerInput & { type: "request" }, now: number): void {
     this.stats.requests += 1;
     if (key !== undefined && this.#isRepeat(key, route, now)) return;
     if (this.#closing) return this.#refuse("closing", now);
@@ -124,7 +134,7 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
     if (this.#queue.length >= this.#maxQueued || this.#queuedBytes + bytes > this.#maxQueuedBytes) {
       return this.#refuse("queue-full", now);
     }
-    const job: Job = { ticket: ++this.#lastTicket, key, body, route };
+    const job: Job = { ticket: ++this.#lastTicket, key, kind, tag, route, body, isRevoked: false };
     if (key !== undefined && this.#cache !== undefined) this.#inProgress.set(key, job);
     this.#queue.push(job);
     this.#queuedBytes += bytes;
@@ -150,21 +160,33 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
       this.#demand -= 1;
       this.#running.set(job.ticket, job);
       this.stats.run += 1;
-      this.#outputs.push({ type: "run", ticket: job.ticket, key: job.key, body: job.body });
+      const { ticket, key, kind, tag, route, body } = job;
+      this.#outputs.push({ type: "run", ticket, key, kind, tag, route, body });
     }
   }
 
   #finish(ticket: number, outcome: Outcome, now: number): void {
     const job = this.#leave(ticket);
     if (job === undefined) return;
-    if (job.key !== undefined) this.#cache?.put(job.key, outcome, now);
-    this.#outputs.push({ type: "answer", route: job.route, outcome });
+    if (!job.isRevoked) this.#answer(job, outcome, now);
+    this.#runNext();
+  }
+
+  #answer({ key, route }: Job, outcome: Outcome, now: number): void {
+    if (key !== undefined) this.#cache?.put(key, outcome, now);
+    this.#outputs.push({ type: "answer", route, outcome });
     if (outcome.type === "reply") {
       this.stats.answered += 1;
     } else {
       this.stats.failed += 1;
       this.#report({ type: "handler-failed", at: now, message: outcome.message });
     }
+  }
+
+  #drop(ticket: number): void {
+    const job = this.#leave(ticket);
+    if (job === undefined) return;
+    if (!job.isRevoked) this.stats.dropped += 1;
     this.#runNext();
   }
 
@@ -172,16 +194,24 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
     const job = this.#running.get(ticket);
     if (job === undefined) return undefined;
     this.#running.delete(ticket);
-    if (job.key !== undefined) this.#inProgress.delete(job.key);
+    // The key of a revoked one may be that of a repeat by now, which is a request of its own.
+    if (job.isRevoked) this.stats.revoked += 1;
+    else if (job.key !== undefined) this.#inProgress.delete(job.key);
     return job;
   }
 
+  #revoke(reason: RefusedReason, now: number): void {
+    this.#refuseWaiting(reason, now);
+    for (const job of this.#running.values()) job.isRevoked = true;
+    this.#inProgress.clear();
+  }
+
   /** What still waits is refused: its clients will ask again, here or elsewhere. */
-  #close(now: number): void {
-    this.#closing = true;
+  #refuseWaiting(reason: RefusedReason, now: number): void {
+    this.#queuedBytes = 0;
     for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
       if (job.key !== undefined) this.#inProgress.delete(job.key);
-      this.#refuse("closing", now);
+      this.#refuse(reason, now);
     }
   }
 
@@ -192,12 +222,12 @@ export class LazyPirateServerMachine implements Machine<LazyPirateServerInput, L
     this.#refuse("body-too-large", now);
   }
 
-  #refuse(reason: (LazyPirateServerEvent & { type: "request-refused" })["reason"], now: number): void {
+  #refuse(reason: RefusedReason, now: number): void {
     this.stats.refused += 1;
     this.#report({ type: "request-refused", at: now, reason });
   }
 
-  #report(event: LazyPirateServerEvent): void {
+  #report(event: RequestServerEvent): void {
     this.#outputs.push({ type: "status", event });
   }
 }

@@ -1,6 +1,19 @@
-import { byteLength, Fifo } from "@seaworthy/core";
-import type { Outcome } from "./server-messages.js";
-import type { ReplyCacheBounds } from "./server-options.js";
+import { byteLength } from "./frames.js";
+import { Fifo } from "./machine.js";
+import type { Outcome } from "./request-server-messages.js";
+
+/** Bounds of the reply cache. What goes beyond them is forgotten, oldest first. */
+export interface ReplyCacheOptions {
+  /** Replies kept. Default 10,000. */
+  maxEntries?: number | undefined;
+  /** How long a reply is kept, in ms. Choose longer than your clients retry. Default 60,000. */
+  maxAgeMs?: number | undefined;
+  /** Size of all bodies kept, in bytes. Default 64 MiB. */
+  maxBytes?: number | undefined;
+}
+
+/** Bounds of the reply cache with every default filled in. */
+export type ReplyCacheBounds = { [K in keyof ReplyCacheOptions]-?: number };
 
 interface Entry {
   readonly key: string;
@@ -20,6 +33,7 @@ export class ReplyCache {
     this.#bounds = bounds;
   }
 
+  /** How many outcomes it has. */
   get size(): number {
     return this.#entries.size;
   }
@@ -29,6 +43,7 @@ export class ReplyCache {
     return this.#oldestFirst.peek()?.expiresAt;
   }
 
+  /** The outcome of a request, if it is remembered. */
   get(key: string): Outcome | undefined {
     return this.#entries.get(key)?.outcome;
   }
