@@ -26,6 +26,7 @@ const specSchema = {
   reconnect: flag(true),
   handover: flag(false),
   departures: flag(false),
+  subscriptions: flag(false),
   routingId: optionalText,
 } as const;
 
@@ -34,7 +35,9 @@ export type ResolvedSettings = Required<Omit<SocketSettings, "curve">> & { curve
 
 /** What a role asks of a socket, with every default filled in. */
 export type ResolvedSpec = ResolvedSettings &
-  Required<Pick<SocketSpec, "type" | "immediate" | "reconnect" | "handover" | "departures">> & {
+  Required<
+    Pick<SocketSpec, "type" | "immediate" | "reconnect" | "handover" | "departures" | "subscriptions">
+  > & {
     routingId?: string;
   };
 
@@ -54,13 +57,14 @@ export function resolveSettings(owner: string, given: SocketSettings): ResolvedS
  * @throws TypeError or RangeError that names the option at fault
  */
 export function resolveSpec(owner: string, given: SocketSpec): ResolvedSpec {
-  const { type, immediate, reconnect, handover, departures, routingId, ...settings } = given;
+  const { type, immediate, reconnect, handover, departures, subscriptions, routingId, ...settings } = given;
   const { routingId: id, ...own } = resolveOptions(owner, specSchema, {
     type,
     immediate,
     reconnect,
     handover,
     departures,
+    subscriptions,
     routingId,
   });
   return { ...resolveSettings(owner, settings), ...own, ...(id === undefined ? {} : { routingId: id }) };

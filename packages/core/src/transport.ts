@@ -46,6 +46,24 @@ export interface SocketHandlers {
    * Without, ZeroMQ takes a moment more, and ignores whoever comes with that id before, for as long as it is connected.
    */
   departed?(routingId: Uint8Array): void;
+  /**
+   * PUBLISHER with `subscriptions`: a peer has subscribed to what begins with `prefix`. Told of each peer, also if
+   * another has the prefix already, and anew when a peer comes back. What is sent from now on reaches the peer, unless
+   * its queue is full or its connection is lost.
+   *
+   * Which peer it is remains unknown, and one subscription may be told more than once. The prefixes of one peer come
+   * in any order, and may come before the word that its connection is up.
+   */
+  subscribed?(prefix: Uint8Array): void;
+  /**
+   * PUBLISHER with `subscriptions`: the last peer that had subscribed to `prefix` is gone, or has taken it back. If
+   * it comes back before its end was noticed, nothing is told here: the last word about a prefix is the true one.
+   * A peer to which the publisher itself has connected is not gone while its connection is lost, unless `immediate`:
+   * until `disconnect`, what it had subscribed to stays.
+   *
+   * Peers are believed: if one takes back what it never had, that is told, even while others still have it.
+   */
+  unsubscribed?(prefix: Uint8Array): void;
   /** ROUTER: this message was not sent. */
   refused?(frames: Frames, reason: RefusalReason): void;
 }
@@ -102,6 +120,13 @@ export interface SocketSpec extends SocketSettings {
    * can: ZeroMQ can where it is built with its draft API. Default false.
    */
   readonly departures?: boolean;
+  /**
+   * PUBLISHER: tell what peers subscribe to (`SocketHandlers.subscribed` and `unsubscribed`). Default false.
+   *
+   * Only for peers that can be trusted: what they send up waits in ZeroMQ to be read, and `receiveHighWaterMark`
+   * does not bound it. Anything that is no subscription is read and ignored.
+   */
+  readonly subscriptions?: boolean;
 }
 
 /** An open socket. */

@@ -43,6 +43,7 @@ describe("socket settings", () => {
 
   it.each([
     ["departures", "yes", "true or false"],
+    ["subscriptions", 1, "true or false"],
     ["handover", 1, "true or false"],
     ["routingId", Buffer.from("id"), "a string"],
     ["type", "pair", "one of"],
@@ -68,8 +69,10 @@ describe("socket settings", () => {
       ipv6: true,
       curve: serverCurve,
     };
-    const { socket } = open({ type, ...settings, immediate: true, handover: true, routingId: "id" });
-    expect(socket.bind("tcp://127.0.0.1:*")).toMatch(/:\d+$/);
+    const spec = { type, ...settings, immediate: true, handover: true, routingId: "id" };
+    for (const subscriptions of [false, true]) {
+      expect(open({ ...spec, subscriptions }).socket.bind("tcp://127.0.0.1:*")).toMatch(/:\d+$/);
+    }
     expect(open({ type, curve: clientCurve }).transport.stats().sent).toBe(0);
   });
 });

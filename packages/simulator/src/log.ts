@@ -29,6 +29,8 @@ const verbs = [
   "phase",
   "says",
   "sees depart",
+  "sees subscribe",
+  "sees unsubscribe",
 ] as const;
 
 /** What happened. */

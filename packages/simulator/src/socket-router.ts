@@ -1,6 +1,6 @@
-import { type Frames, frameKey } from "@seaworthy/core";
+import { type Frames, frameKey, type SocketHandlers } from "@seaworthy/core";
 import type { End } from "./connection.js";
-import type { Pipe } from "./pipe.js";
+import { FAREWELL, type Pipe } from "./pipe.js";
 import { SimulatedSocket } from "./socket.js";
 
 /** Sends each message to the peer that its first frame names, or refuses it. */
@@ -22,6 +22,16 @@ export class SimulatedRouter extends SimulatedSocket {
 
   protected override received(pipe: Pipe, frames: Frames): Uint8Array[] {
     return [pipe.routingId as Uint8Array, ...frames];
+  }
+
+  protected override tellOwner(pipe: Pipe, frames: Frames, handlers: SocketHandlers): void {
+    if (frames !== FAREWELL) {
+      super.tellOwner(pipe, frames, handlers);
+      return;
+    }
+    const routingId = pipe.routingId as Uint8Array;
+    this.network.log.record(this.network.loop.now, "sees depart", this.node, undefined, [routingId]);
+    handlers.departed?.(routingId);
   }
 
   protected override connected(end: End, pipe: Pipe): void {

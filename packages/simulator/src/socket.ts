@@ -2,7 +2,6 @@ import {
   BindError,
   type ConnectionEvent,
   type Frames,
-  framesEqual,
   type ResolvedSpec,
   type SocketHandlers,
   type TransportSocket,
@@ -203,6 +202,9 @@ export abstract class SimulatedSocket implements TransportSocket {
     this.pump();
   }
 
+  /** Nothing comes or goes on a pipe any more. */
+  protected ended(_pipe: Pipe): void {}
+
   /** The last of a pipe has been handed over. */
   protected finished(_pipe: Pipe): void {}
 
@@ -212,6 +214,18 @@ export abstract class SimulatedSocket implements TransportSocket {
   /** What the owner gets to see of a message. */
   protected received(_pipe: Pipe, frames: Frames): Uint8Array[] {
     return frames.slice();
+  }
+
+  /** Tells the owner what was read from a pipe. */
+  protected tellOwner(pipe: Pipe, frames: Frames, handlers: SocketHandlers): void {
+    const message = this.received(pipe, frames);
+    this.network.log.record(this.network.loop.now, "gets", this.node, undefined, message);
+    handlers.message(message);
+  }
+
+  /** Has the owner told of something in its turn, behind what it has not read yet of the pipe. */
+  protected news(pipe: Pipe, frames: Frames): void {
+    if (!this.#isClosing) this.#reader.arrived(pipe, frames);
   }
 
   /** Reads and writes no more on a pipe, although its connection stays up. */
@@ -247,15 +261,7 @@ export abstract class SimulatedSocket implements TransportSocket {
   #handOver(pipe: Pipe, frames: Frames): void {
     if (pipe.isGone && pipe.in.length === 0) this.finished(pipe);
     if (pipe.end?.inbound.hasUnread === true) pipe.end.inbound.pull();
-    const { loop, log } = this.network;
-    const message = this.received(pipe, frames);
-    if (frames === FAREWELL) {
-      log.record(loop.now, "sees depart", this.node, undefined, message);
-      this.#handlers.departed?.(message[0] as Uint8Array);
-    } else {
-      log.record(loop.now, "gets", this.node, undefined, message);
-      this.#handlers.message(message);
-    }
+    this.tellOwner(pipe, frames, this.#handlers);
     this.#notices.pipeRead();
   }
 
@@ -266,6 +272,7 @@ export abstract class SimulatedSocket implements TransportSocket {
     if (pipe.out.length > 0) this.dropped("connection gone", pipe.out.length);
     pipe.out.clear();
     pipe.isGone = true;
+    this.ended(pipe);
     const isTold = wasAccepted && !pipe.isIgnored && this.isToldOfDepartures && !this.#isClosing;
     if (isTold) this.#reader.arrived(pipe, FAREWELL);
     else if (pipe.in.length === 0) this.finished(pipe);
@@ -302,9 +309,4 @@ export abstract class SimulatedSocket implements TransportSocket {
   #assertOpen(endpoint: string): void {
     if (this.#isClosing) throw new BindError(endpoint, new Error("the socket is closed"));
   }
-}
-
-/** True if `message` begins with `prefix`. */
-export function beginsWith(message: Uint8Array, prefix: Uint8Array): boolean {
-  return framesEqual(message.subarray(0, prefix.length), prefix);
 }

@@ -21,6 +21,8 @@ export interface Peer {
   readonly ids: Uint8Array[];
   readonly events: string[];
   readonly refusals: RefusalReason[];
+  /** PUBLISHER: prefixes that were subscribed to (`+`) and are no more (`-`), in order. */
+  readonly subscriptions: string[];
   /** ROUTER: who departed, as a key, and how many messages had come by then. */
   readonly departures: { readonly id: string; readonly after: number }[];
 }
@@ -44,6 +46,7 @@ function openPeer(transport: Transport, spec: SocketSpec, echo: boolean): Peer {
     events: [],
     refusals: [],
     departures: [],
+    subscriptions: [],
     socket: transport.open(spec, {
       message(frames) {
         peer.messages.push(frameText(frames.at(-1) as Uint8Array));
@@ -59,6 +62,12 @@ function openPeer(transport: Transport, spec: SocketSpec, echo: boolean): Peer {
       },
       departed(routingId) {
         peer.departures.push({ id: frameKey(routingId), after: peer.messages.length });
+      },
+      subscribed(prefix) {
+        peer.subscriptions.push(`+${frameText(prefix)}`);
+      },
+      unsubscribed(prefix) {
+        peer.subscriptions.push(`-${frameText(prefix)}`);
       },
     }),
   };

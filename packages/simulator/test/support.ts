@@ -23,6 +23,8 @@ export interface Recorder {
   readonly refusals: RefusalReason[];
   /** ROUTER with `departures`: who departed. */
   readonly departedIds: Uint8Array[];
+  /** PUBLISHER with `subscriptions`: what was subscribed to (`+`) and is no more (`-`), with the times. */
+  readonly subscriptions: string[];
   sendText(...texts: string[]): boolean;
 }
 
@@ -32,6 +34,7 @@ export function record(
   spec: SocketSpec,
   onMessage?: (frames: Frames) => void,
   onDeparture?: (routingId: Uint8Array) => void,
+  onSubscription?: (prefix: Uint8Array) => void,
 ): Recorder {
   const recorder: Recorder = {
     messages: [],
@@ -40,6 +43,7 @@ export function record(
     events: [],
     refusals: [],
     departedIds: [],
+    subscriptions: [],
     sendText: (...texts) => recorder.socket.send(texts.map(textFrame)),
     socket: transport.open(spec, {
       message(frames) {
@@ -56,6 +60,11 @@ export function record(
         recorder.departedIds.push(routingId);
         onDeparture?.(routingId);
       },
+      subscribed(prefix) {
+        recorder.subscriptions.push(`${now()} +${frameText(prefix)}`);
+        onSubscription?.(prefix);
+      },
+      unsubscribed: (prefix) => void recorder.subscriptions.push(`${now()} -${frameText(prefix)}`),
     }),
   };
   return recorder;

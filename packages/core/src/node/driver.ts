@@ -109,6 +109,7 @@ export class SocketDriver implements TransportSocket {
    */
   constructor(socket: Socket, handlers: SocketHandlers, maxQueued: number) {
     this.#socket = socket as AnySocket;
+    // An XPUB is no `Publisher`: what its peers subscribe to is there to be read.
     this.#reads = !(socket instanceof Publisher);
     this.#routes = socket instanceof Router;
     this.#handlers = handlers;
@@ -302,7 +303,7 @@ export class SocketDriver implements TransportSocket {
   }
 
   /**
-   * Waits until nothing more comes to be read, which a publisher never has. Asking the socket whether
+   * Waits until nothing more comes to be read, which a PUB never has. Asking the socket whether
    * it is readable would take away the wake-up that our pending receive waits for, so this looks at
    * what the loop hands over: two turns, because the first one begins in the middle.
    */

@@ -126,6 +126,11 @@ export abstract class RequestServerRole<
   /** @throws TypeError or RangeError if nobody can listen there; ClosedError once the server is told to close */
   protected assertBindable(endpoint: string): void {
     checkEndpoint(this.#owner, endpoint, "bind");
+    this.assertOpen();
+  }
+
+  /** @throws ClosedError once the server is told to close */
+  protected assertOpen(): void {
     if (this.#closing !== undefined) throw new ClosedError(this.#owner);
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { capability, Dealer, Publisher, Router, type Socket, Subscriber } from "zeromq";
+import { capability, Dealer, Publisher, Router, type Socket, Subscriber, XPublisher } from "zeromq";
 import { framesEqual } from "../frames.js";
 import { type ResolvedSpec, resolveSpec } from "../socket-settings.js";
 import type { CurveOptions, SocketHandlers, SocketSpec, Transport, TransportSocket } from "../transport.js";
@@ -60,6 +60,30 @@ function watched(handlers: SocketHandlers, farewell: Buffer): SocketHandlers {
   };
 }
 
+/** First byte of what an XPUB reads in place of messages; the prefix follows. */
+const UNSUBSCRIBED = 0;
+const SUBSCRIBED = 1;
+
+/**
+ * Peers may send up anything. ZeroMQ takes every frame that begins like a subscription for one, and each ends the
+ * message in which it is read: before it may stand frames of anybody's, and these mean nothing.
+ */
+function subscribedTo(handlers: SocketHandlers): SocketHandlers {
+  return {
+    connection: (event) => handlers.connection?.(event),
+    message(frames) {
+      const said = frames.at(-1) as Uint8Array;
+      if (said[0] === SUBSCRIBED) handlers.subscribed?.(said.subarray(1));
+      else if (said[0] === UNSUBSCRIBED) handlers.unsubscribed?.(said.subarray(1));
+    },
+  };
+}
+
+function openPublisher(isToldOfSubscriptions: boolean, options: object, reading: object): Socket {
+  if (!isToldOfSubscriptions) return new Publisher(options);
+  return new XPublisher({ ...options, ...reading, verbosity: "allSubs" });
+}
+
 function openSocket(spec: ResolvedSpec, farewell: Buffer | undefined): Socket {
   const { type, sendHighWaterMark, receiveHighWaterMark, pingIntervalMs, routingId } = spec;
   const common = {
@@ -76,7 +100,7 @@ function openSocket(spec: ResolvedSpec, farewell: Buffer | undefined): Socket {
   // Each type gets the options that it has: zeromq.js throws at any other.
   const writing = { sendHighWaterMark, sendTimeout: 0 };
   const reading = { receiveHighWaterMark, receiveTimeout: RECEIVE_TIMEOUT_MS };
-  if (type === "publisher") return new Publisher({ ...common, ...writing });
+  if (type === "publisher") return openPublisher(spec.subscriptions, { ...common, ...writing }, reading);
   if (type === "subscriber") return new Subscriber({ ...common, ...reading });
   const options = {
     ...common,
@@ -87,6 +111,12 @@ function openSocket(spec: ResolvedSpec, farewell: Buffer | undefined): Socket {
   if (type === "dealer") return new Dealer(options);
   const routerOptions = { ...options, mandatory: true, handover: spec.handover };
   return farewell === undefined ? new Router(routerOptions) : new WatchfulRouter(routerOptions, farewell);
+}
+
+/** What reads a socket for its owner: some read more than messages. */
+function heardBy(handlers: SocketHandlers, socket: Socket, farewell: Buffer | undefined): SocketHandlers {
+  if (socket instanceof XPublisher) return subscribedTo(handlers);
+  return farewell === undefined ? handlers : watched(handlers, farewell);
 }
 
 /** Opens zeromq sockets for one role and looks after all of them. */
@@ -106,8 +136,8 @@ export class ZmqTransport implements Transport {
   open(spec: SocketSpec, handlers: SocketHandlers): TransportSocket {
     const resolved = resolveSpec(this.#owner, spec);
     const farewell = resolved.departures && this.tellsDepartures ? randomBytes(FAREWELL_BYTES) : undefined;
-    const heard = farewell === undefined ? handlers : watched(handlers, farewell);
-    const driver = new SocketDriver(openSocket(resolved, farewell), heard, resolved.maxQueued);
+    const socket = openSocket(resolved, farewell);
+    const driver = new SocketDriver(socket, heardBy(handlers, socket, farewell), resolved.maxQueued);
     this.#open.add(driver);
     return {
       bind: (endpoint) => driver.bind(endpoint),

@@ -17,6 +17,8 @@ class Recorder {
   readonly connections: ConnectionEvent[] = [];
   readonly refusals: { frames: Frames; reason: RefusalReason }[] = [];
   readonly departures: Uint8Array[] = [];
+  /** Prefixes that were subscribed to (`+`) and are no more (`-`), in order. */
+  readonly subscriptions: string[] = [];
   /** Called for each message after it was recorded. */
   onMessage: (frames: Uint8Array[]) => void = () => {};
   #waiting: { condition: () => boolean; resolve: () => void }[] = [];
@@ -34,6 +36,16 @@ class Recorder {
 
   departed = (routingId: Uint8Array): void => {
     this.departures.push(routingId);
+    this.#look();
+  };
+
+  subscribed = (prefix: Uint8Array): void => {
+    this.subscriptions.push(`+${Buffer.from(prefix)}`);
+    this.#look();
+  };
+
+  unsubscribed = (prefix: Uint8Array): void => {
+    this.subscriptions.push(`-${Buffer.from(prefix)}`);
     this.#look();
   };
 
