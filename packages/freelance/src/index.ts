@@ -1,0 +1,42 @@
+/**
+ * A client that chooses among many servers, with no broker between: the guide's Freelance pattern over zeromq, client and
+ * server.
+ *
+ * @module
+ */
+export {
+  AbortedError,
+  AlreadyAnsweredError,
+  type BackoffOptions,
+  BindError,
+  type Body,
+  ClosedError,
+  type CurveOptions,
+  LimitError,
+  RemoteError,
+  type ReplyCacheOptions,
+  type RequestEffort,
+  RequestTimeoutError,
+  SeaworthyError,
+  type SocketSettings,
+} from "@seaworthy/core";
+export type { NonEmptyFrames, ServeOptions } from "@seaworthy/core/node";
+export { FreelanceClient, type FreelanceRequestOptions } from "./client.js";
+export type {
+  FreelanceClientEvent,
+  FreelanceClientStats,
+  FreelanceFailure,
+  FreelanceServerStatistics,
+  SendRefusal,
+} from "./client-messages.js";
+export type { FreelanceClientOptions, FreelanceStrategy } from "./client-options.js";
+export { ConnectionLostError, type FreelanceRequestError, NotConnectedError } from "./errors.js";
+export {
+  type FreelanceBindOptions,
+  type FreelanceHandler,
+  FreelanceRequest,
+  FreelanceServer,
+} from "./server.js";
+export type { ServerState } from "./server-life.js";
+export type { FreelanceServerEvent, FreelanceServerStats } from "./server-messages.js";
+export type { FreelanceProtocol, FreelanceServerOptions } from "./server-options.js";
