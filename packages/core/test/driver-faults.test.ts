@@ -137,4 +137,24 @@ describe("SocketDriver over a socket that fails", () => {
     expect(events).toEqual([]);
     expect(connection).not.toHaveBeenCalled();
   });
+
+  it("takes a pause at the address behind a lost host name for no failure to resolve it", async () => {
+    const connection = vi.fn();
+    const never = new Promise<never>(() => {});
+    const events: unknown[] = [
+      { type: "handshake", address: "tcp://localhost:1" },
+      { type: "disconnect", address: "tcp://localhost:1" },
+      { type: "connect:retry", address: "tcp://127.0.0.1:1" },
+    ];
+    driver(
+      {
+        connect() {},
+        events: { receive: () => (events.length > 0 ? Promise.resolve(events.shift()) : never) },
+      },
+      { connection },
+    ).connect("tcp://localhost:1");
+    await settled();
+    await vi.waitFor(() => expect(connection).toHaveBeenCalledTimes(2));
+    expect(connection.mock.calls.map(([{ type }]) => type)).toEqual(["up", "down"]);
+  });
 });

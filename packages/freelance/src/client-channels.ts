@@ -113,11 +113,7 @@ export class RouterChannel implements Channel {
     if (peers.size === 0) this.#byPort.delete(port);
     this.#byName.delete(frameKey(peer.name));
     this.#byConnection.delete(connection);
-    try {
-      this.#router.disconnect(peer.endpoint);
-    } catch {
-      // ZeroMQ never took this endpoint, which was reported when it was to be connected.
-    }
+    this.#router.disconnect(peer.endpoint);
   }
 
   send({ connection, id, body, copy }: FreelanceClientOutput & { type: "send" }): boolean {

@@ -13,6 +13,8 @@ export class ConnectionMonitor {
   readonly #failed = new Set<string>();
   /** Addresses of which an attempt or a connection has ended, so that a pause is no news. */
   readonly #ended = new Set<string>();
+  /** Endpoints as they were given to be connected. */
+  readonly #given = new Set<string>();
   readonly #tell: (event: ConnectionEvent) => void;
   readonly #quiet: () => Promise<void>;
   #held: ConnectionEvent[] = [];
@@ -36,9 +38,15 @@ export class ConnectionMonitor {
     }
   }
 
+  /** An endpoint is to be connected. */
+  expect(endpoint: string): void {
+    this.#given.add(endpoint);
+  }
+
   /** An endpoint was disconnected on purpose: the end of its connection is no news. */
   forget(endpoint: string): void {
     this.#up.delete(endpoint);
+    this.#given.delete(endpoint);
   }
 
   /** Tells of an event in its turn. */
@@ -73,6 +81,8 @@ export class ConnectionMonitor {
       case "connect:retry":
         // A pause with nothing before it: not even an attempt was possible.
         if (this.#ended.delete(event.address)) break;
+        // After a loss, libzmq tells the address that a host name stands for: the name has been resolved.
+        if (!this.#given.has(event.address)) break;
         this.report({ type: "failed", endpoint: event.address, reason: "the address cannot be resolved" });
         break;
     }

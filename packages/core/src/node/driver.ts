@@ -91,6 +91,8 @@ export class SocketDriver implements TransportSocket {
   readonly #queue = new Fifo<Outgoing>();
   readonly #monitor: ConnectionMonitor;
   readonly #loops: Promise<void>[] = [];
+  /** Endpoints that ZeroMQ would not connect. */
+  readonly #notTaken = new Set<string>();
   /** Messages are on their way from the send queue to ZeroMQ, or will be in this turn of the event loop. */
   #pumping = false;
   /** The pump is yet to begin. */
@@ -133,17 +135,19 @@ export class SocketDriver implements TransportSocket {
   }
 
   connect(endpoint: string): void {
+    this.#monitor.expect(endpoint);
     try {
       this.#socket.connect(endpoint);
     } catch (error) {
+      this.#notTaken.add(endpoint);
       const reason = error instanceof Error ? error.message : String(error);
       queueMicrotask(() => this.#monitor.report({ type: "failed", endpoint, reason }));
     }
   }
 
   disconnect(endpoint: string): void {
-    this.#socket.disconnect(endpoint);
     this.#monitor.forget(endpoint);
+    if (!this.#notTaken.delete(endpoint)) this.#socket.disconnect(endpoint);
   }
 
   subscribe(prefix: Uint8Array): void {
