@@ -1,0 +1,45 @@
+import {
+  type AbortedError,
+  type ClosedError,
+  describeEffort,
+  type LimitError,
+  type RemoteError,
+  type RequestEffort,
+  RequestError,
+  type RequestTimeoutError,
+} from "@seaworthy/core";
+
+/** The connection broke, or was left for the other server, under the last attempt: its reply cannot come any more. */
+export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
+  override name = "ConnectionLostError";
+
+  constructor(effort: RequestEffort) {
+    super(
+      "ERR_CONNECTION_LOST",
+      `the connection was lost under the last attempt, after ${describeEffort(effort)}`,
+      effort,
+    );
+  }
+}
+
+/** The server that got the last attempt said that it is not active, and did not run it. */
+export class NotActiveError extends RequestError<"ERR_NOT_ACTIVE"> {
+  override name = "NotActiveError";
+
+  constructor(effort: RequestEffort) {
+    super("ERR_NOT_ACTIVE", `no server was active, after ${describeEffort(effort)}`, effort);
+  }
+}
+
+/**
+ * What `request()` rejects with, besides a `TypeError` or `RangeError` for wrong arguments. Its `code`
+ * tells the members apart, for the compiler as well.
+ */
+export type BinaryStarRequestError =
+  | RequestTimeoutError
+  | ConnectionLostError
+  | NotActiveError
+  | RemoteError
+  | AbortedError
+  | ClosedError
+  | LimitError;

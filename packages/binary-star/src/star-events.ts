@@ -1,0 +1,37 @@
+import type { StarEvent, StarState } from "./star-life.js";
+import type { ClaimReason } from "./star-messages.js";
+import type { PublishedState, StarRole } from "./wire.js";
+
+/** Why a node claims, where it does. */
+export const CLAIM_REASONS: Readonly<Partial<Record<StarEvent, ClaimReason>>> = {
+  "peer-primary": "peer-waiting",
+  "peer-backup": "peer-waiting",
+  "vote-counted": "peer-dead",
+  "peer-passive-below": "both-passive",
+  overtaken: "overtaken",
+};
+
+/** What a node is to be compared with its peer by. */
+export interface Standing {
+  readonly role: StarRole;
+  readonly state: StarState;
+  /** That it is active in, or the highest that it knows of. */
+  readonly epoch: number;
+}
+
+/** What it is to a node that its peer published this state, and this epoch if it is one of ours. */
+export function peerEvent(
+  node: Standing,
+  peerState: PublishedState,
+  peerEpoch: number | undefined,
+): StarEvent {
+  const isPeerPrimary = node.role === "backup";
+  if (peerState === "active") {
+    const isUndecided = peerEpoch === undefined || peerEpoch === node.epoch;
+    const isAbove = isUndecided ? isPeerPrimary : peerEpoch > node.epoch;
+    return isAbove ? "peer-active-above" : "peer-active-below";
+  }
+  if (node.state === "active" && (peerEpoch ?? 0) > node.epoch) return "overtaken";
+  if (peerState === "passive") return isPeerPrimary ? "peer-passive-above" : "peer-passive-below";
+  return peerState === "primary" ? "peer-primary" : "peer-backup";
+}
