@@ -1,12 +1,17 @@
 import { Heartbeat } from "@seaworthy/core";
 import type { PublishedState } from "./wire.js";
 
+/** A heartbeat is late when it has not come in half an interval more. */
+const LATE_AFTER_INTERVALS = 1.5;
+
 /** What a node has made out about its peer, from the states that it published. All times in ms. */
 export class Peer {
   readonly #heartbeat: Heartbeat;
   readonly #ownHeartbeatMs: number;
   #heardAt: number;
   #state: PublishedState | undefined;
+  /** Since when its state has been the same, as far as it was heard. */
+  #stateSince = 0;
   #isDead = false;
   /** States in a row without a record. */
   #plain = 0;
@@ -36,6 +41,16 @@ export class Peer {
     return this.#plain === 1;
   }
 
+  /** It should have been heard again by now. */
+  isLate(now: number): boolean {
+    return now >= this.#heardAt + LATE_AFTER_INTERVALS * this.#heartbeat.peerIntervalMs;
+  }
+
+  /** For how long it has been in its state. */
+  stateMs(now: number): number {
+    return now - this.#stateSince;
+  }
+
   /** When it will have been silent for too long. */
   get expiresAt(): number {
     return this.#isDead ? Number.POSITIVE_INFINITY : this.#heartbeat.expiresAt;
@@ -59,6 +74,7 @@ export class Peer {
     this.#heardAt = now;
     this.#isDead = false;
     const before = this.#state;
+    if (state !== before) this.#stateSince = now;
     this.#state = state;
     return before;
   }

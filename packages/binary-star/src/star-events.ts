@@ -8,6 +8,7 @@ export const CLAIM_REASONS: Readonly<Partial<Record<StarEvent, ClaimReason>>> = 
   "peer-backup": "peer-waiting",
   "vote-counted": "peer-dead",
   "peer-passive-below": "both-passive",
+  "peer-passive-stuck": "both-passive",
   overtaken: "overtaken",
 };
 
@@ -19,11 +20,16 @@ export interface Standing {
   readonly epoch: number;
 }
 
-/** What it is to a node that its peer published this state, and this epoch if it is one of ours. */
+/**
+ * What it is to a node that its peer published this state, and this epoch if it is one of ours.
+ *
+ * @param isStuck - it has published the same state for as long as it may be silent
+ */
 export function peerEvent(
   node: Standing,
   peerState: PublishedState,
   peerEpoch: number | undefined,
+  isStuck: boolean,
 ): StarEvent {
   const isPeerPrimary = node.role === "backup";
   if (peerState === "active") {
@@ -32,6 +38,9 @@ export function peerEvent(
     return isAbove ? "peer-active-above" : "peer-active-below";
   }
   if (node.state === "active" && (peerEpoch ?? 0) > node.epoch) return "overtaken";
-  if (peerState === "passive") return isPeerPrimary ? "peer-passive-above" : "peer-passive-below";
+  if (peerState === "passive") {
+    if (!isPeerPrimary) return "peer-passive-below";
+    return isStuck ? "peer-passive-stuck" : "peer-passive-above";
+  }
   return peerState === "primary" ? "peer-primary" : "peer-backup";
 }

@@ -35,6 +35,8 @@ export type StarEvent =
   | "peer-active-below"
   | "peer-passive-above"
   | "peer-passive-below"
+  /** The primary is passive, and has been for as long as it may be silent: it cannot become active. */
+  | "peer-passive-stuck"
   /** The peer is not active, but knows of an epoch above the one that we are active in. */
   | "overtaken"
   /** A client asked, and the peer is dead. */
@@ -99,6 +101,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
     "peer-active-below",
     "peer-passive-above",
     "peer-passive-below",
+    "peer-passive-stuck",
     "overtaken",
     "vote-counted",
     "vote-refused",
@@ -116,6 +119,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       "peer-active-below": follow,
       "peer-passive-above": isPrimary,
       "peer-passive-below": takesOver,
+      "peer-passive-stuck": isPrimary,
       overtaken: notActive,
       "vote-counted": go("starting", "claim"),
       "vote-refused": peerLives,
@@ -132,6 +136,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       "peer-active-below": follow,
       "peer-passive-above": takesOver,
       "peer-passive-below": isBackup,
+      "peer-passive-stuck": takesOver,
       overtaken: notActive,
       "vote-counted": ignore("a lone backup never serves: it cannot know what the primary did before"),
       "vote-refused": peerLives,
@@ -148,6 +153,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       "peer-active-below": follow,
       "peer-passive-above": isPrimary,
       "peer-passive-below": claiming,
+      "peer-passive-stuck": isPrimary,
       overtaken: notActive,
       "vote-counted": claiming,
       "vote-refused": claiming,
@@ -164,6 +170,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       "peer-active-below": ignore("its state is being transferred"),
       "peer-passive-above": ignore("the primary takes over"),
       "peer-passive-below": go("primary", "wait"),
+      "peer-passive-stuck": ignore("what the primary knows has not all been transferred"),
       overtaken: notActive,
       "vote-counted": ignore("what the dead peer knew has not all been transferred"),
       "vote-refused": peerLives,
@@ -180,6 +187,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       "peer-active-below": ignore("the pair is as it should be"),
       "peer-passive-above": ignore("of two that are passive the primary takes over"),
       "peer-passive-below": go("promoting", "claim"),
+      "peer-passive-stuck": go("promoting", "claim"),
       overtaken: notActive,
       "vote-counted": go("promoting", "claim"),
       "vote-refused": peerLives,
@@ -196,6 +204,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       "peer-active-below": follow,
       "peer-passive-above": claiming,
       "peer-passive-below": claiming,
+      "peer-passive-stuck": claiming,
       overtaken: notActive,
       "vote-counted": claiming,
       "vote-refused": claiming,
@@ -212,6 +221,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       "peer-active-below": go("active", "keep"),
       "peer-passive-above": ignore("the pair is as it should be"),
       "peer-passive-below": ignore("the pair is as it should be"),
+      "peer-passive-stuck": ignore("the pair is as it should be"),
       overtaken: go("promoting", "reassert"),
       "vote-counted": ignore("requests are answered"),
       "vote-refused": ignore("requests are answered"),

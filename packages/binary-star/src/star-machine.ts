@@ -52,6 +52,7 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
   /** When all that had arrived had been read: only then may anything be concluded from the time. */
   #awakeAt = 0;
   #isActivated = false;
+  #deniedAt = Number.NEGATIVE_INFINITY;
   #now = 0;
 
   /** @param options - checked options, see `resolveStarOptions` */
@@ -93,12 +94,12 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     return now < this.#seat.leaseUntil && !this.#isDoubtful(now);
   }
 
-  /** After so many ms without a word of its peer a request can make this node active; `undefined` if it must not be. */
+  /** After so many ms a request can make this node active; `undefined` if its peer lives, or it must not be. */
   retryAfterMs(now: number): number | undefined {
     const canTakeOver = this.#state === "passive" || this.#state === "primary";
     if (!canTakeOver) return this.#isOnItsWay ? 0 : undefined;
     const peer = this.#peer;
-    if (peer === undefined) return undefined;
+    if (peer === undefined || (peer.state !== undefined && !peer.isLate(now))) return undefined;
     return peer.isDead ? 0 : Math.max(0, peer.expiresAt - now);
   }
 
@@ -212,7 +213,8 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     const from = peer.heard(state, record?.heartbeatMs, this.#now);
     if (from === undefined) this.#report({ type: "peer-heard", at: this.#now, state });
     else if (from !== state) this.#report({ type: "peer-changed", at: this.#now, from, to: state });
-    const event = peerEvent(this, state, record?.epoch);
+    const isStuck = peer.stateMs(this.#now) >= this.#silenceMs;
+    const event = peerEvent(this, state, record?.epoch, isStuck);
     this.#claims.learn(record?.epoch ?? 0);
     // Where it is one of ours, what it says next tells its epoch.
     if (peer.isUnclear) return;
@@ -250,6 +252,7 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
         return this.#step("granted");
       case "denied":
         this.stats.claimsDenied += 1;
+        this.#deniedAt = this.#now;
         this.#report({ type: "claim-denied", at: this.#now, reason: outcome.reason });
         return this.#step("denied");
       case "lost":
@@ -263,6 +266,8 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     const { action } = transition;
     // What was said before the peer's latest word is no reason; if there is one, it will be said again.
     if ((action === "claim" || action === "reassert") && this.#isDoubtful(this.#now)) return;
+    // Requests come by the thousand: an arbiter that has said no is not asked again for each of them.
+    if (action === "claim" && this.#now < this.#deniedAt + this.#options.heartbeatMs) return;
     const before = this.#state;
     this.#state = transition.to;
     if (event === "caught-up") this.#transfers.ended();

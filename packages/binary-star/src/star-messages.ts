@@ -66,7 +66,7 @@ export type DeactivationReason = "yielded" | "overtaken" | "lease-lost" | "activ
 export type ClaimReason =
   | "peer-waiting"
   | "peer-dead"
-  /** Both were passive, and this is the primary. */
+  /** Both were passive, and this is the primary, or the primary could not become active. */
   | "both-passive"
   /** The peer knows of a higher epoch than the one that this node was active in. */
   | "overtaken";
@@ -110,7 +110,7 @@ export type BinaryStarEvent =
       readonly epoch: number;
       readonly peerEpoch: number | undefined;
     })
-  /** Both were passive: this node, the primary, claims. */
+  /** Both were passive: this node claims. */
   | (StatusEvent & { readonly type: "double-passive-resolved" })
   | (StatusEvent & { readonly type: "claim-denied"; readonly reason: string })
   /** The epoch could not be written down; a later life of this node may not know of it. */

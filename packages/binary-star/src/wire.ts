@@ -29,7 +29,7 @@
  * |-------|-----------------------------------------------------------------------------------------------|
  * | 1     | the server's state, as a digit                                                                |
  * | 2     | ms, as text, up to an hour: if its peer is silent for so long, a request can make it active;  |
- * |       | 0 if one can now, empty if it must not become active                                          |
+ * |       | 0 if one can now, empty if its peer was heard in time, or it must not become active           |
  */
 import {
   DELIMITER,
@@ -80,7 +80,7 @@ export interface PeerState {
 export interface Refusal extends RequestId {
   readonly type: "refusal";
   readonly state: PublishedState;
-  /** If its peer is silent for so many ms more, a request can make it active; `undefined` if it must not be. */
+  /** If its peer is silent for so many ms more, a request can make it active; `undefined` if that was heard in time, or it must not be. */
   readonly retryAfterMs: number | undefined;
 }
 

@@ -171,11 +171,11 @@ describe("a server that is not active", () => {
     const { hear, ask, router, clock, wired } = wire({ role: "backup" }, { activates: false });
     hear("active", 1);
     wired.feedStar({ type: "caught-up", transfer: 1 });
-    clock.until(500);
+    clock.until(1500);
     ask(1);
     clock.until(2000);
     ask(2);
-    expect(router.sent).toEqual([refusal(1, "passive", 1500), refusal(2, "active", 0)]);
+    expect(router.sent).toEqual([refusal(1, "passive", 500), refusal(2, "active", 0)]);
   });
 
   it("is told to its owner, request by request, also where the word of it cannot be queued", () => {

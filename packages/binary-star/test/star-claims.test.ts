@@ -51,7 +51,8 @@ describe("a claim", () => {
     expect(primary.machine).toMatchObject({ state: "primary", stats: { claimsDenied: 1 } });
     expect(primary.told("claim-denied")).toMatchObject([{ reason: "another holds the lease" }]);
     primary.take();
-    expect(primary.hear("backup", 0).take()).toEqual(["claim 2 for 1"]);
+    expect(primary.until(999).hear("backup", 0).take(), "not before a heartbeat has passed").toEqual([]);
+    expect(primary.until(1000).hear("backup", 0).take()).toEqual(["claim 2 for 1"]);
     const backup = activeBackup(asks).feed({ type: "denied", claim: 1, reason: "x" });
     expect(backup.machine.state).toBe("passive");
   });

@@ -10,7 +10,7 @@ import { type PairPlan, PairWorld } from "./pair-world.js";
 describe("the table", () => {
   it("decides every pair, with a reason where nothing happens", () => {
     const rows = [...starLife.rows()];
-    expect(rows).toHaveLength(7 * 14);
+    expect(rows).toHaveLength(7 * 15);
     for (const { state, event, decision } of rows) {
       if (decision.kind !== "go") expect(decision.because, `${state}, ${event}`).not.toBe("");
     }
@@ -199,6 +199,15 @@ describe("a pair", () => {
 
   it("that is split, with an arbiter, has one: the lease of the other has ended before", () => {
     const world = splitPair({ keepsEpochs: true, heartbeats: [1000, 1000], leaseMs: 2500 });
+    expect(world.serving()).toEqual(["backup"]);
+    expect(world.faults).toEqual([]);
+  });
+
+  it("of which the primary cannot reach the arbiter is served by the backup", () => {
+    const world = new PairWorld({ keepsEpochs: true, heartbeats: [1000, 1000], leaseMs: 1000 });
+    world.run(1500);
+    world.cutOff.add("primary");
+    world.load(6000);
     expect(world.serving()).toEqual(["backup"]);
     expect(world.faults).toEqual([]);
   });

@@ -192,8 +192,12 @@ describe("what a node tells its owner", () => {
 
 describe("after how long a request can make it active", () => {
   it("when the peer has been silent for too long", () => {
-    const node = passiveBackup().until(500);
-    expect(node.machine.retryAfterMs(500)).toBe(1500);
+    const node = passiveBackup().until(1499);
+    expect(
+      node.machine.retryAfterMs(1499),
+      "as long as it lives, a client had better ask there",
+    ).toBeUndefined();
+    expect(node.until(1500).machine.retryAfterMs(1500)).toBe(500);
     expect(node.machine.retryAfterMs(2100), "not a negative time, where the peer is still to be judged").toBe(
       0,
     );

@@ -91,6 +91,18 @@ describe("two that are passive", () => {
     expect(passiveBackup().hear("passive", 1).machine.state).toBe("passive");
   });
 
+  it("of which the primary cannot become active, are the backup's to resolve", () => {
+    const backup = passiveBackup();
+    for (let now = 0; now < 2000; now += 500) backup.until(now).hear("passive", 1);
+    expect(backup.machine.state, "the primary has its time").toBe("passive");
+    expect(backup.until(2000).hear("passive", 1).told("became-active")).toMatchObject([
+      { epoch: 2, because: "both-passive" },
+    ]);
+    const behind = passiveBackup({ transfers: false });
+    for (let now = 0; now <= 4000; now += 500) behind.until(now).hear("passive", 1);
+    expect(behind.machine.state, "what has not the state does not").toBe("catching-up");
+  });
+
   it("a peer that is up again and waits is taken over from, by either", () => {
     expect(passivePrimary().hear("backup", 2).told("became-active")).toMatchObject([
       { because: "peer-waiting" },
