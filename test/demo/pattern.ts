@@ -16,7 +16,7 @@ export interface DemoRole {
   readonly file: string;
   /**
    * Its arguments; `port` gives a free port by a name of your choice, the same one each time, and `path`
-   * that of the proxy in front of a role that was started before.
+   * that of the proxy in front of a role.
    */
   args(port: (name: string) => number, path: (role: string) => number): readonly string[];
   /** Name of the port in front of which the proxy {@link Stage.path} stands, if there is to be one. */

@@ -57,7 +57,9 @@ export class Show implements Stage {
 
   /** Starts the roles, then the load; resolves when the first request has been answered. */
   async open(): Promise<void> {
-    for (const role of this.#pattern.roles) await this.#startRole(role);
+    const { roles } = this.#pattern;
+    for (const role of roles) await this.#prepare(role);
+    for (const role of roles) await this.#startRole(role);
     const endpoints = new Map([...this.#ports].map(([name, port]) => [name, endpointOf(port)]));
     for (const [name, proxy] of this.#paths) endpoints.set(name, endpointOf(proxy.port));
     const load = new Program({
@@ -106,20 +108,31 @@ export class Show implements Stage {
     await Promise.all([...this.#paths.values()].map((proxy) => proxy.close()));
   }
 
-  async #startRole(role: DemoRole): Promise<void> {
+  /** Finds its ports, and opens its proxy: it may be reached that way before it is started. */
+  async #prepare(role: DemoRole): Promise<void> {
     // Arguments are made in one go, so the ports must be known before: ask which, then ask again.
     const wanted = new Set<string>();
-    const path = (name: string): number => this.path(name).port;
-    role.args((name) => {
+    const wantedPort = (name: string): number => {
       wanted.add(name);
       return 0;
-    }, path);
+    };
+    role.args(wantedPort, () => 0);
     for (const name of wanted) if (!this.#ports.has(name)) this.#ports.set(name, await freePort());
-    const port = (name: string): number => found(this.#ports, name, "port");
-    const program = new Program({ file: role.file, args: role.args(port, path) });
+    if (role.path !== undefined) this.#paths.set(role.name, await TcpProxy.to(this.#port(role.path)));
+  }
+
+  async #startRole(role: DemoRole): Promise<void> {
+    const args = role.args(
+      (name) => this.#port(name),
+      (name) => this.path(name).port,
+    );
+    const program = new Program({ file: role.file, args });
     this.#roles.set(role.name, program);
     await program.start();
-    if (role.path !== undefined) this.#paths.set(role.name, await TcpProxy.to(port(role.path)));
+  }
+
+  #port(name: string): number {
+    return found(this.#ports, name, "port");
   }
 
   async #ask<T extends LoadMessage["type"]>(

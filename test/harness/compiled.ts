@@ -39,7 +39,17 @@ function compileAll(): string {
     platform: "node",
     target: "node20",
     conditions: ["@seaworthy/source"],
-    external: ["commander", "lmdb", "pg", "pino", "piscina", "prom-client", "proper-lockfile", "zeromq"],
+    external: [
+      "commander",
+      "lmdb",
+      "pg",
+      "pino",
+      "piscina",
+      "prom-client",
+      "proper-lockfile",
+      "write-file-atomic",
+      "zeromq",
+    ],
     logLevel: "warning",
   });
   return outdir;

@@ -27,7 +27,7 @@ export function chaosMs(seconds: number): number {
   return Number(process.env["SEAWORTHY_CHAOS_SECONDS"] ?? seconds) * 1000;
 }
 
-const SUMMED = ["requests", "answered", "failed", "retries", "replaced", "inFlight"] as const;
+const SUMMED = ["requests", "answered", "failed", "retries", "inFlight"] as const;
 type CrewStats = Record<(typeof SUMMED)[number] | "sent", number>;
 
 /** A client of any pattern. */
@@ -97,7 +97,6 @@ export class Crew<C extends Sailor> implements AsyncDisposable {
       answered: 0,
       failed: 0,
       retries: 0,
-      replaced: 0,
       inFlight: 0,
       sent: 0,
     };

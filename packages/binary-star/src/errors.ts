@@ -22,7 +22,7 @@ export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
   }
 }
 
-/** The server that got the last attempt said that it is not active, and did not run it. */
+/** The server that got the last attempt said that it is not active. It did not run it, unless it was deposed or stopped meanwhile. */
 export class NotActiveError extends RequestError<"ERR_NOT_ACTIVE"> {
   override name = "NotActiveError";
 

@@ -1,5 +1,4 @@
 import {
-  type EnvelopedRequest,
   type Frames,
   MachineHost,
   type RequestServerEvent,
@@ -7,6 +6,7 @@ import {
   type RequestServerMachine,
   type RequestServerOutput,
   type RequestServerRun,
+  requestIdKey,
   type SocketSettings,
   type StatusEvent,
 } from "@seaworthy/core";
@@ -19,7 +19,7 @@ import { decodeRequest, encodeFailure, encodeRefusal, encodeReply } from "./wire
 export type BinaryStarServerEvent =
   | BinaryStarEvent
   | RequestServerEvent
-  /** A reply was ready after the node had stopped to be active, or could not be sure that it was: it was not sent. */
+  /** A reply was ready after the node had stopped to be active, or could not be sure that it was: it was not sent, and our clients are told that the server is not active. */
   | (StatusEvent & { readonly type: "reply-fenced" });
 
 /** The application that runs requests, and follows the pair. */
@@ -57,6 +57,12 @@ export interface WiredStarServer {
   connectPeer(endpoint: string): void;
   /** Leaves the pair, and gives queued replies and the last word to the peer up to `lingerMs` to leave. */
   close(lingerMs: number): Promise<void>;
+}
+
+/** What is told that the server is not active. */
+interface Refused {
+  readonly route: Frames;
+  readonly key: string | undefined;
 }
 
 /** So long may the last word to the peer take, though handlers that did not end have used up all the time, in ms. */
@@ -103,7 +109,7 @@ export function wireStarServer(
     else refuse(request);
   }
 
-  function refuse(request: EnvelopedRequest): void {
+  function refuse(request: Refused): void {
     const retryAfterMs = isClosing ? undefined : star.retryAfterMs(pair.now());
     send(encodeRefusal(request, star.published, retryAfterMs));
   }
@@ -117,8 +123,9 @@ export function wireStarServer(
     if (output.type === "run") return owner.run(output);
     if (output.type === "status") return owner.status(output.event);
     const { epoch } = star;
-    if (!mayLeave(epoch)) return;
     const { route, outcome } = output;
+    // Its client asks again, here or there, and need not wait for its attempt to be over.
+    if (!mayLeave(epoch)) return refuse({ route, key: requestIdKey(route) });
     const frames =
       outcome.type === "reply" ? encodeReply(route, outcome.body) : encodeFailure(route, outcome.message);
     send(frames, () => mayLeave(epoch));

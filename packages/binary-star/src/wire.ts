@@ -34,7 +34,6 @@
 import {
   DELIMITER,
   decodeReply,
-  type EnvelopedRequest,
   type FailureReply,
   type Frames,
   frameText,
@@ -155,7 +154,7 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** The word that this server is not active, or `undefined` where the client would not understand it. */
 export function encodeRefusal(
-  { route, key }: Pick<EnvelopedRequest, "route" | "key">,
+  { route, key }: { readonly route: Frames; readonly key: string | undefined },
   state: PublishedState,
   retryAfterMs: number | undefined,
 ): Frames | undefined {

@@ -246,7 +246,10 @@ describe("a reply that is ready too late", () => {
     });
     clock.until(900);
     expect(before).toBe("active");
-    expect(router.sent).toEqual([replied(1)]);
+    expect(router.sent, "its client hears that it is to ask again").toEqual([
+      replied(1),
+      refusal(2, "active", 0),
+    ]);
     expect(events.filter((event) => event === "reply-fenced")).toHaveLength(1);
     expect(wired.fenced).toBe(1);
   });
