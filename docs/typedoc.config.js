@@ -11,6 +11,8 @@ const packages = [
   "paranoid-pirate",
   "majordomo",
   "titanic",
+  "binary-star",
+  "freelance",
 ];
 const root = join(import.meta.dirname, "../packages");
 

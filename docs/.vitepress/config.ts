@@ -10,6 +10,8 @@ const patterns = [
   { text: "Paranoid Pirate", link: "/patterns/paranoid-pirate" },
   { text: "Majordomo", link: "/patterns/majordomo" },
   { text: "Titanic", link: "/patterns/titanic" },
+  { text: "Binary Star", link: "/patterns/binary-star" },
+  { text: "Freelance", link: "/patterns/freelance" },
 ];
 
 export default defineConfig({

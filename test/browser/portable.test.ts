@@ -31,7 +31,9 @@ function evaluate(code: string): Record<string, unknown> {
 test("there is a portable entry in every package", () => {
   expect(portableEntries()).toEqual(
     expect.arrayContaining([
+      "@seaworthy/binary-star/machine",
       "@seaworthy/core",
+      "@seaworthy/freelance/machine",
       "@seaworthy/lazy-pirate/machine",
       "@seaworthy/majordomo/machine",
       "@seaworthy/paranoid-pirate/machine",

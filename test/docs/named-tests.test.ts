@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { workspaceFile } from "./site.js";
 import { table } from "./tables.js";
 
-const patterns = ["simple-pirate", "paranoid-pirate", "majordomo", "titanic"];
+const patterns = ["simple-pirate", "paranoid-pirate", "majordomo", "titanic", "binary-star", "freelance"];
 
 /** Names of the tests in the tests of a package. */
 async function testNames(pattern: string): Promise<Set<string>> {
@@ -14,10 +14,12 @@ async function testNames(pattern: string): Promise<Set<string>> {
   );
   const sources = await Promise.all(files.map((file) => workspaceFile(join(folder, file))));
   const names = sources.flatMap((source) => [
-    ...source.matchAll(/\b(?:it|test)\(\s*(?:"([^"]+)"|`([^`]+)`)/g),
+    ...source.matchAll(/(?:\b(?:it|test)|\.each\([^()]*\))\(\s*(?:"([^"]+)"|`([^`]+)`)/g),
   ]);
   // Of names that are made for each of several cases, what they have in common.
-  const common = names.map(([, name, template = ""]) => name ?? template.replace(/ \([^(]*\$.*$/, ""));
+  const common = names.map(([, name, template = ""]) =>
+    (name ?? template).replace(name === undefined ? / \([^(]*\$.*$/ : /: \$.*$/, ""),
+  );
   return new Set(common.map((name) => name.replace(/^fault: /, "")));
 }
 

@@ -1,4 +1,6 @@
+import * as binaryStar from "@seaworthy/binary-star/machine";
 import type { TransitionTable } from "@seaworthy/core";
+import * as freelance from "@seaworthy/freelance/machine";
 import { requestLife } from "@seaworthy/lazy-pirate/machine";
 import * as majordomo from "@seaworthy/majordomo/machine";
 import * as paranoid from "@seaworthy/paranoid-pirate/machine";
@@ -84,6 +86,24 @@ const patterns: readonly PatternPage[] = [
     fitsPhone: false,
     examples: ["titanic/server", "titanic/client", "titanic/survive"],
   },
+  {
+    title: "Binary Star",
+    path: "/patterns/binary-star.html",
+    lives: [binaryStar.starLife, binaryStar.requestLife, binaryStar.serverChoiceLife],
+    sequences: ["crashes", "cut off", "Storage"],
+    drawings: 9,
+    fitsPhone: false,
+    examples: ["binary-star/server", "binary-star/client"],
+  },
+  {
+    title: "Freelance",
+    path: "/patterns/freelance.html",
+    lives: [freelance.callLife, freelance.serverLife],
+    sequences: ["crashes", "hedgeAfterMs", "duplicate"],
+    drawings: 7,
+    fitsPhone: false,
+    examples: ["freelance/server", "freelance/client"],
+  },
 ];
 
 const lazyPirate = "/patterns/lazy-pirate.html";
@@ -101,6 +121,8 @@ const pages = [
   "/api/@seaworthy/paranoid-pirate/classes/ParanoidPirateWorker.html",
   "/api/@seaworthy/majordomo/classes/MajordomoBroker.html",
   "/api/@seaworthy/titanic/classes/TitanicServer.html",
+  "/api/@seaworthy/binary-star/classes/BinaryStarServer.html",
+  "/api/@seaworthy/freelance/classes/FreelanceClient.html",
   "/api/@seaworthy/titanic/postgres/interfaces/PostgresStoreOptions.html",
 ];
 

@@ -8,6 +8,8 @@ const programs = [
   { page: "docs/patterns/paranoid-pirate.md", prints: "you said ahoy\n" },
   { page: "docs/patterns/majordomo.md", prints: "you said ahoy\n" },
   { page: "docs/patterns/titanic.md", prints: "you said ahoy\n" },
+  { page: "docs/patterns/binary-star.md", prints: "primary, epoch 1: ahoy\nbackup, epoch 2: avast\n" },
+  { page: "docs/patterns/freelance.md", prints: "you said ahoy\n" },
 ];
 
 test.each(programs)("the first request on $page is answered", async ({ page, prints }) => {
