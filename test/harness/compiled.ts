@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { basename, join, sep } from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { buildSync } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -36,17 +36,25 @@ export function compiledProgram(file: string): string {
   return compiled;
 }
 
+/** Removes what {@link compiledProgram} has made; after the tests of a file, since their process may be ended by a signal. */
+export function removePrograms(): void {
+  for (const compiled of programs.values()) rmSync(dirname(compiled), { recursive: true, force: true });
+  programs.clear();
+}
+
 function compileProgram(file: string): string {
   const packages = join(ROOT, "packages") + sep;
   if (!file.startsWith(packages)) throw new Error(`${file} is of no package`);
   const [name = ""] = file.slice(packages.length).split(sep);
-  const outdir = folderFor(join(packages, name));
+  const outdir = mkdtempSync(join(packages, name, ".compiled-"));
   compile([file], outdir);
   return join(outdir, basename(file).replace(/\.ts$/, ".js"));
 }
 
 function compileAll(): string {
-  const outdir = folderFor(PLACE);
+  mkdirSync(PLACE, { recursive: true });
+  const outdir = mkdtempSync(join(PLACE, ".compiled-"));
+  process.once("exit", () => rmSync(outdir, { recursive: true, force: true }));
   const names = readdirSync(EXAMPLES, { recursive: true, encoding: "utf8" });
   const files = names.filter((name) => /^[\w-]+\/[\w-]+\.ts$/.test(name));
   compile(
@@ -55,14 +63,6 @@ function compileAll(): string {
     EXAMPLES,
   );
   return outdir;
-}
-
-/** A new folder, for as long as this process runs. */
-function folderFor(place: string): string {
-  mkdirSync(place, { recursive: true });
-  const folder = mkdtempSync(join(place, ".compiled-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 function compile(entryPoints: string[], outdir: string, outbase?: string): void {

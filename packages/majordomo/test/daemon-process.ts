@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach } from "vitest";
-import { compiledProgram } from "../../../test/harness/compiled.js";
+import { afterAll, afterEach } from "vitest";
+import { compiledProgram, removePrograms } from "../../../test/harness/compiled.js";
 
 const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
 const running = new Set<ChildProcess>();
@@ -13,6 +13,7 @@ export async function killPrograms(): Promise<void> {
   await Promise.all([...running].map((child) => child.kill("SIGKILL") && once(child, "close")));
 }
 afterEach(killPrograms);
+afterAll(removePrograms);
 
 /** A line of the log. */
 export interface LogLine {

@@ -2,7 +2,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { compiledProgram } from "../../../test/harness/compiled.js";
+import { afterAll } from "vitest";
+import { compiledProgram, removePrograms } from "../../../test/harness/compiled.js";
+
+afterAll(removePrograms);
 
 const SCRIPT = fileURLToPath(new URL("lmdb-process.ts", import.meta.url));
 
