@@ -131,6 +131,7 @@ const pagesWithDiagrams = ["/guide/choosing.html", ...patternPaths, "/packages/c
 /** A busy machine builds in minutes and draws in seconds. */
 const BUILD_TIMEOUT_MS = 300_000;
 const DRAWING_TIMEOUT_MS = 30_000;
+const BLANK = "about:blank";
 const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 } };
 
 function eventually<T>(read: () => T): ReturnType<typeof expect.poll<T>> {
@@ -162,8 +163,10 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   let site: Site;
   let browser: Browser;
   const complaints: string[] = [];
+  /** One for each kind of window, for all tests: to open a window takes longer than to load a page into it. */
+  const windows = new Map<string, Page>();
   /** What was read last. To draw all the diagrams of a page takes longer than to look at them. */
-  let reading: { readonly key: string; readonly page: Page } | undefined;
+  let reading: { readonly path: string; readonly page: Page } | undefined;
 
   beforeAll(async () => {
     [site, browser] = await Promise.all([serveSite(), launchBrowser()]);
@@ -175,22 +178,33 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   afterEach(async () => {
-    const mine = browser.contexts().filter((context) => context !== reading?.page.context());
-    await Promise.all(mine.map((context) => context.close()));
+    for (const page of windows.values()) if (page !== reading?.page) await page.goto(BLANK);
     expect(complaints.splice(0)).toEqual([]);
   });
 
-  /** Opens a page; errors in its console and requests to other hosts fail the test. */
-  async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+  /** A new window; errors in its console and requests to other hosts fail the test. */
+  async function newWindow(options: BrowserContextOptions): Promise<Page> {
     const page = await (await browser.newContext(options)).newPage();
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) complaints.push(`${path}: ${message.text()}`);
+      if (["error", "warning"].includes(message.type())) complaints.push(`${page.url()}: ${message.text()}`);
     });
-    page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
+    page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
     page.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
-      if (protocol !== "data:" && origin !== site.origin) complaints.push(`${path} asks ${request.url()}`);
+      if (["data:", "about:"].includes(protocol) || origin === site.origin) return;
+      complaints.push(`${page.url()} asks ${request.url()}`);
     });
+    return page;
+  }
+
+  /** Loads a page, and waits until its diagrams are drawn. */
+  async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const kind = JSON.stringify(options);
+    const page = windows.get(kind) ?? (await newWindow(options));
+    windows.set(kind, page);
+    if (reading?.page === page) reading = undefined;
+    // From another document: to a heading of its own a page would only scroll.
+    await page.goto(BLANK);
     const response = await page.goto(site.origin + path, { waitUntil: "load" });
     expect(response?.status()).toBe(200);
     const waiting = page.locator(".diagram-source");
@@ -200,12 +214,9 @@ describe.skipIf(!hasChromium())("in a browser", () => {
 
   /** A page that is only looked at: the one of the test before, if that read the same. */
   async function read(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const key = `${path} ${JSON.stringify(options)}`;
-    if (reading?.key === key) return reading.page;
-    await reading?.page.context().close();
-    reading = undefined;
+    if (reading?.path === path && reading.page === windows.get(JSON.stringify(options))) return reading.page;
     const page = await open(path, options);
-    reading = { key, page };
+    reading = { path, page };
     return page;
   }
 
@@ -217,7 +228,7 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   });
 
   test.each(patterns)("the sidebar and the menu lead to $title", async ({ title, path }) => {
-    const page = await open("/guide/choosing.html", { viewport: { width: 1280, height: 720 } });
+    const page = await open("/guide/choosing.html");
     await page.locator(".VPSidebar").getByRole("link", { name: title, exact: true }).click();
     await page.waitForURL(site.origin + path);
     await page.locator(".VPNavBar").getByRole("button", { name: "Patterns" }).hover();
@@ -318,22 +329,27 @@ describe.skipIf(!hasChromium())("in a browser", () => {
     });
   });
 
-  test.each(patterns)("search finds $title", async ({ title, path }) => {
-    const page = await open("/");
-    await page.getByRole("button", { name: "Search" }).click();
-    await page.getByRole("searchbox").fill(title);
-    const first = page.locator(".VPLocalSearchBox .result").first();
-    await eventually(() => first.count()).toBe(1);
-    expect(await first.getAttribute("href")).toContain(path.replace(".html", ""));
-  });
+  describe("search", () => {
+    /** Where the first result leads. The box stays open: to load what is searched takes longer than to search it. */
+    async function firstFound(text: string): Promise<string | null> {
+      const page = await read("/");
+      const box = page.getByRole("searchbox");
+      const results = page.locator(".VPLocalSearchBox .result");
+      if (!(await box.isVisible())) await page.getByRole("button", { name: "Search" }).click();
+      await box.fill("");
+      await eventually(() => results.count()).toBe(0);
+      await box.fill(text);
+      await eventually(() => results.first().count()).toBe(1);
+      return await results.first().getAttribute("href");
+    }
 
-  test("what is written for readers comes before the reference in a search", async () => {
-    const page = await open("/");
-    await page.getByRole("button", { name: "Search" }).click();
-    await page.getByRole("searchbox").fill("timeout");
-    const first = page.locator(".VPLocalSearchBox .result").first();
-    await eventually(() => first.count()).toBe(1);
-    expect(await first.getAttribute("href")).toMatch(/^\/(guide|patterns)\//);
+    test.each(patterns)("finds $title", async ({ title, path }) => {
+      expect(await firstFound(title)).toContain(path.replace(".html", ""));
+    });
+
+    test("what is written for readers comes before the reference", async () => {
+      expect(await firstFound("timeout")).toMatch(/^\/(guide|patterns)\//);
+    });
   });
 
   const deepLink = `${lazyPirate}#the-reply-cache`;
@@ -347,12 +363,12 @@ describe.skipIf(!hasChromium())("in a browser", () => {
   }
 
   test("a deep link leads to its heading, below all the diagrams", async () => {
-    const page = await open(deepLink, { viewport: { width: 1280, height: 720 } });
+    const page = await open(deepLink);
     await expectHeadingInView(page);
   });
 
   test("a link from another page leads to its heading, the diagrams drawn before or not", async () => {
-    const page = await open("/guide/choosing.html", { viewport: { width: 1280, height: 720 } });
+    const page = await open("/guide/choosing.html");
     for (let round = 0; round < 2; round++) {
       await page.locator('main a[href$="#the-reply-cache"]').first().click();
       await page.waitForURL(site.origin + deepLink);

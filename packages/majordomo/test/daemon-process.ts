@@ -2,14 +2,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterEach } from "vitest";
+import { afterAll, afterEach } from "vitest";
+import { compiledProgram, removePrograms } from "../../../test/harness/compiled.js";
 
 const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
 const running = new Set<ChildProcess>();
 
-afterEach(async () => {
+/** Kills all programs that run, and waits until they are gone. */
+export async function killPrograms(): Promise<void> {
   await Promise.all([...running].map((child) => child.kill("SIGKILL") && once(child, "close")));
-});
+}
+afterEach(killPrograms);
+afterAll(removePrograms);
 
 /** A line of the log. */
 export interface LogLine {
@@ -30,9 +34,9 @@ export class ProgramProcess {
   readonly #news = new EventEmitter();
 
   /**
-   * @param bin - the file that is run
+   * @param bin - the file that is run, compiled beforehand
    * @param log - a file descriptor for its standard error, instead of `errors`
-   * @param nodeFlags - of the process, besides those that make it run from source
+   * @param nodeFlags - of the process
    */
   constructor(
     bin: string,
@@ -40,8 +44,8 @@ export class ProgramProcess {
     log: number | "pipe" = "pipe",
     nodeFlags: readonly string[] = [],
   ) {
-    const flags = ["--import", "tsx", "--conditions=@seaworthy/source", ...nodeFlags];
-    this.#child = spawn(process.execPath, [...flags, bin, ...args], { stdio: ["ignore", "pipe", log] });
+    const command = [...nodeFlags, compiledProgram(bin), ...args];
+    this.#child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", log] });
     running.add(this.#child);
     this.#read(this.#child.stdout, this.lines);
     this.#read(this.#child.stderr, this.errors);

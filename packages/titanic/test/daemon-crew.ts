@@ -10,13 +10,15 @@ import {
   MajordomoWorker,
 } from "@seaworthy/majordomo";
 import { afterEach } from "vitest";
-import { ProgramProcess } from "../../majordomo/test/daemon-process.js";
+import { killPrograms, ProgramProcess } from "../../majordomo/test/daemon-process.js";
 import { decodeAnswer, encodeId, encodeSubmit, parseId, type TitanicAnswer } from "../src/wire.js";
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
+  // First those who may still write into folders that are removed.
+  await killPrograms();
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 

@@ -2,6 +2,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
+import { compiledProgram, removePrograms } from "../../../test/harness/compiled.js";
+
+afterAll(removePrograms);
 
 const SCRIPT = fileURLToPath(new URL("lmdb-process.ts", import.meta.url));
 
@@ -18,8 +22,7 @@ export class StoreProcess {
   #heard = 0;
 
   constructor(folder: string) {
-    const runtime = ["--import", import.meta.resolve("tsx"), "--conditions=@seaworthy/source"];
-    this.#child = spawn(process.execPath, [...runtime, SCRIPT, folder]);
+    this.#child = spawn(process.execPath, [compiledProgram(SCRIPT), folder]);
     this.#exited = once(this.#child, "exit").then(() => this.#news.emit("line"));
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
       if (line.startsWith("added ")) this.promised.push(line.slice(6));
