@@ -25,7 +25,15 @@ export class Fleet implements AsyncDisposable {
 
   /** Starts as many examples with the same arguments, and waits until all are ready. */
   static async start(count: number, name: string, ...args: readonly string[]): Promise<Fleet> {
-    return new Fleet(await Promise.all(Array.from({ length: count }, () => startExample(name, ...args))));
+    return await Fleet.startEach(
+      Array.from({ length: count }, () => args),
+      name,
+    );
+  }
+
+  /** Starts an example for each of the argument lists, and waits until all are ready. */
+  static async startEach(lists: readonly (readonly string[])[], name: string): Promise<Fleet> {
+    return new Fleet(await Promise.all(lists.map((args) => startExample(name, ...args))));
   }
 
   /**

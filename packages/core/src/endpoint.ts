@@ -31,7 +31,7 @@ export function checkEndpoint(owner: string, endpoint: unknown, use: "bind" | "c
     const port = TCP_ADDRESS.exec(address)?.[1];
     if (port === undefined || Number(port) > MAX_PORT) throw invalid(owner, endpoint, "tcp://host:port");
     if (use === "connect" && (address.startsWith("*:") || port === "*" || port === "0")) {
-      throw invalid(owner, endpoint, "tcp://host:port, with a host and a port to connect to,");
+      throw invalid(owner, endpoint, "tcp://host:port, with a host and a port to connect to");
     }
   }
   return endpoint;

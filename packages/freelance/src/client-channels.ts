@@ -55,7 +55,7 @@ export function dealerChannel({ transport, socket, feed }: ChannelGround, codec:
     },
     discard: (connection) => sockets.discard(connection),
     send: ({ connection, id, body, copy }) =>
-      sockets.send(connection, codec.encode(id, body), () => copy.isWanted),
+      sockets.send(connection, codec.encode(id, body), () => copy.mayLeave()),
     ping() {},
     close: () => sockets.close(),
   };
@@ -118,7 +118,7 @@ export class RouterChannel implements Channel {
 
   send({ connection, id, body, copy }: FreelanceClientOutput & { type: "send" }): boolean {
     const { name } = this.#byConnection.get(connection) as Peer;
-    return this.#router.send([name, ...encodeTrackedRequest(id, body)], () => copy.isWanted);
+    return this.#router.send([name, ...encodeTrackedRequest(id, body)], () => copy.mayLeave());
   }
 
   ping(connection: number): void {

@@ -144,10 +144,12 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
   }
 
   #received({ connection, message }: FreelanceClientInput & { type: "received" }, now: number): void {
-    const server = this.#strategy.heard(connection, now);
+    const server = this.#strategy.book.at(connection);
     if (server === undefined) return this.#drop("message of a server that was given up", now);
+    // First, since a server that is heard gets what waits: what it answers here is not to be sent to it again.
+    if (message.type !== "pong") this.#calls.replied(server, message, now);
+    this.#strategy.heard(connection, now);
     if (message.type === "pong") this.#strategy.pong(server, now);
-    else this.#calls.replied(server, message, now);
   }
 
   #connectionChanged(

@@ -136,7 +136,7 @@ export type FreelanceClientOutput =
       readonly id: RequestId;
       readonly body: Frames;
       /** Says whether it is still to be sent when it gets to the front of a queue. */
-      readonly copy: Pick<Copy, "isWanted">;
+      readonly copy: Pick<Copy, "isWanted" | "mayLeave">;
     }
   | { readonly type: "answered"; readonly call: number; readonly body: Uint8Array[] }
   | { readonly type: "failed"; readonly call: number; readonly failure: FreelanceFailure }

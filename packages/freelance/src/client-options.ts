@@ -53,7 +53,7 @@ export interface FreelanceClientOptions {
   heartbeatMs?: number | undefined;
   /** `tracked`: a server is gone when it was silent for so many times `heartbeatMs`. Default 3, which makes the 6 s of the guide. */
   liveness?: number | undefined;
-  /** `failover` and `shotgun`: how long a connection may take until it stands, in ms. Default 2500. */
+  /** How long a connection may take until it stands, in ms; then it is made anew. Default 2500. */
   connectTimeoutMs?: number | undefined;
   /**
    * `tracked`: a request that has no reply after so many ms is sent to another server as well, and the first reply

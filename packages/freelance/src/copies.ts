@@ -57,18 +57,28 @@ export class Copies {
   expire(pending: Pending, now: number): Copy[] {
     const copies = [...pending.copies];
     for (const copy of copies) {
+      if (copy.wasDropped) {
+        this.#forget(copy, now);
+        continue;
+      }
       const { server, sentAt } = copy;
       server.timeouts += 1;
       server.latency.observe(now - sentAt, now);
       this.#release(copy, now);
     }
-    return copies;
+    return copies.filter(({ wasDropped }) => !wasDropped);
   }
 
   /** Its reply is not waited for any more. */
   giveUp(copy: Copy, now: number): void {
+    if (copy.wasDropped) return this.#forget(copy, now);
     copy.server.latency.observeAtLeast(now - copy.sentAt, now);
     this.#release(copy, now);
+  }
+
+  #forget(copy: Copy, now: number): void {
+    this.takeBack(copy);
+    this.#ground.strategy.released(copy.server, now);
   }
 
   #release(copy: Copy, now: number): void {

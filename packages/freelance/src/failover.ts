@@ -13,8 +13,10 @@ export class Failover extends Dealers {
   #current: DealtServer | undefined;
   #failuresInRow = 0;
 
+  /** One that was leaving and stayed is connected although it is not its turn: better than none. */
   override choose(): readonly Server[] {
-    return this.#current?.isListed === true ? [this.#current] : [];
+    const server = this.#current?.isListed === true ? this.#current : this.book.listed[0];
+    return server === undefined ? [] : [server];
   }
 
   override heard(connection: number, now: number): DealtServer | undefined {
@@ -23,10 +25,11 @@ export class Failover extends Dealers {
     return server;
   }
 
-  override timedOut(pending: Pending, _copies: readonly Copy[], now: number): void {
-    const current = this.#current;
-    if (current !== undefined && this.isSilent(current, pending.startedAt))
-      this.step(current, "expired", now);
+  /** Judges who had it, and whose turn it is, since that one's queue may have been too full for it. */
+  override timedOut({ startedAt }: Pending, copies: readonly Copy[], now: number): void {
+    for (const { server } of copies)
+      if (server !== this.#current) this.#judge(server as DealtServer, startedAt, now);
+    if (this.#current !== undefined) this.#judge(this.#current, startedAt, now);
   }
 
   protected override added(server: DealtServer, now: number): void {
@@ -64,6 +67,10 @@ export class Failover extends Dealers {
     if (!this.#servers.includes(server)) this.#servers.push(server);
     if (this.#current?.connection === undefined) this.#give(server, now);
     super.greeted(server, now);
+  }
+
+  #judge(server: DealtServer, since: number, now: number): void {
+    if (this.isSilent(server, since)) this.step(server, "expired", now);
   }
 
   #give(server: DealtServer, now: number): void {

@@ -73,6 +73,7 @@ export class Copy {
   /** Its place among those of its server. */
   readonly place: Link<Copy> = new Link<Copy>(this);
   #isOver = false;
+  #wasDropped = false;
 
   constructor(pending: Pending, server: Server, sentAt: number, isHedge: boolean) {
     this.pending = pending;
@@ -86,6 +87,17 @@ export class Copy {
   /** Whether it is to be sent, if it still waits in a queue: nothing is sent late. */
   get isWanted(): boolean {
     return !this.#isOver && this.pending.state === "sent";
+  }
+
+  /** Asked when it is about to leave a queue. Once the answer is no, the server never gets it, and owes nothing. */
+  mayLeave(): boolean {
+    this.#wasDropped ||= !this.isWanted;
+    return !this.#wasDropped;
+  }
+
+  /** It was dropped in a queue. */
+  get wasDropped(): boolean {
+    return this.#wasDropped;
   }
 
   /** The server owes nothing for it any more. */

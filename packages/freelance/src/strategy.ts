@@ -218,7 +218,7 @@ export abstract class Strategy<S extends Server = Server> {
   #reportLoss({ endpoint }: S, action: "lose" | "renew", before: ServerState, now: number): void {
     // That a connection could not be made was told before.
     if (before === "connecting" && action === "lose") return;
-    if (before === "connecting")
+    if (before === "connecting" || before === "gone")
       this.report({ type: "connection-failed", at: now, endpoint, reason: "it took too long" });
     else
       this.report({ type: "server-gone", at: now, endpoint, reason: action === "lose" ? "lost" : "silent" });

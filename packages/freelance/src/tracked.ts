@@ -11,11 +11,14 @@ const FIRST_PROBE_MS = 10;
 export interface TrackedOptions {
   readonly heartbeatMs: number;
   readonly liveness: number;
+  readonly connectTimeoutMs: number;
 }
 
 /** A server that is judged by its heartbeats. */
 class TrackedServer extends Server {
   readonly beat: Heartbeat;
+  /** Since when a connection is being made, if it is. */
+  tryingSince = 0;
   /** The pause before a refused PING is tried again, in ms. */
   probeMs: number = FIRST_PROBE_MS;
   pingedAt = 0;
@@ -35,12 +38,18 @@ class TrackedServer extends Server {
 export class Tracked extends Strategy<TrackedServer> {
   readonly #intervalMs: number;
   readonly #liveness: number;
+  readonly #connectTimeoutMs: number;
   readonly #random: Random;
 
-  constructor(owner: StrategyOwner, { heartbeatMs, liveness }: TrackedOptions, random: Random) {
+  constructor(
+    owner: StrategyOwner,
+    { heartbeatMs, liveness, connectTimeoutMs }: TrackedOptions,
+    random: Random,
+  ) {
     super(owner);
     this.#intervalMs = heartbeatMs;
     this.#liveness = liveness;
+    this.#connectTimeoutMs = connectTimeoutMs;
     this.#random = random;
   }
 
@@ -103,6 +112,7 @@ export class Tracked extends Strategy<TrackedServer> {
 
   protected override added(server: TrackedServer, now: number): void {
     this.step(server, "opened", now);
+    server.tryingSince = now;
     this.wake(server, now + this.#intervalMs);
   }
 
@@ -123,6 +133,7 @@ export class Tracked extends Strategy<TrackedServer> {
   /** The socket connects again by itself, but for a connection that stands and says nothing: it may be half open. */
   protected override lost(server: TrackedServer, action: "lose" | "renew", now: number): void {
     server.isAsked = false;
+    server.tryingSince = now;
     if (action === "renew") {
       this.discard(server);
       this.open(server, now);
@@ -133,6 +144,8 @@ export class Tracked extends Strategy<TrackedServer> {
   protected override due(server: TrackedServer, now: number): void {
     // No news of the connection does not mean that there is none: an address may have been told by another name.
     if (server.state === "connecting" || server.state === "gone") {
+      // A handshake that stands still: the socket would wait for half a minute before it tries again.
+      if (now - server.tryingSince >= this.#connectTimeoutMs) return this.step(server, "expired", now);
       this.#ping(server, now);
       return this.wake(server, now + this.#intervalMs);
     }

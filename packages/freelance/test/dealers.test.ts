@@ -160,6 +160,18 @@ describe("failover", () => {
     expect(client.opened).toEqual(["a", "b"]);
   });
 
+  it("and stands in while whose turn it is cannot be reached, until it is silent for an attempt itself", () => {
+    const client = failover().connect("a", "b", "c").up("a").until(1);
+    client.request();
+    client.disconnect("a").connect("a").request();
+    expect(client.states).toEqual(["a:alive", "b:connecting", "c:idle"]);
+    expect(client.sends).toEqual(["1@a", "2@a"]);
+    client.until(500).down("b").until(1001);
+    expect(client.states).toEqual(["a:gone", "b:gone", "c:connecting"]);
+    client.up("c").until(1200);
+    expect(client.sends.slice(2).sort()).toEqual(["1@c", "2@c"]);
+  });
+
   it("and takes its turn at once while nobody else is connected", () => {
     const alone = failover().connect("a").up("a");
     alone.request();
@@ -237,6 +249,21 @@ describe("shotgun", () => {
     client.request();
     client.reply(1, "a");
     expect(client.of("send").map(({ copy }) => copy.isWanted)).toEqual([false, false]);
+  });
+
+  it("what was dropped in a queue is not held against its server", () => {
+    const client = shotgun().connect("a", "b", "c").up("a", "b", "c").until(1);
+    client.request();
+    client.until(2).reply(1, "a");
+    expect(client.of("send")[1]?.copy.mayLeave()).toBe(false);
+    client.until(1001);
+    expect(client.server("b")).toMatchObject({ state: "alive", requests: 0, timeouts: 0, outstanding: 0 });
+    expect(client.server("c")).toMatchObject({ state: "gone", requests: 1, timeouts: 1, outstanding: 0 });
+    client.request();
+    const { copy } = client.of("send").at(-1) as { copy: { mayLeave(): boolean } };
+    expect(copy.mayLeave()).toBe(true);
+    client.reply(2, "a").feed({ type: "close" });
+    expect(copy.mayLeave(), "the answer stays the same").toBe(false);
   });
 
   it("is tried again only when all that had it are lost", () => {

@@ -272,6 +272,17 @@ describe("a server", () => {
     expect([client.states, client.sends]).toEqual([["a:alive"], ["1@a", "1@a"]]);
   });
 
+  it("and if that word is the reply to what waits, that is not sent to it again", () => {
+    const client = new ClientDriver().alive("a");
+    client.until(1);
+    const call = client.request();
+    client.until(1500);
+    expect([client.states, client.machine.inFlight]).toEqual([["a:suspect"], 1]);
+    client.reply(call, "a");
+    expect([client.answered, client.states, client.sends]).toEqual([[call], ["a:alive"], ["1@a"]]);
+    expect(client.server("a")).toMatchObject({ outstanding: 0, requests: 1, answered: 1, latencyMs: 1000 });
+  });
+
   it("whose connection is lost loses what it had: that goes elsewhere, and not to it until it times out", () => {
     const client = new ClientDriver().alive("a");
     client.request();
@@ -300,13 +311,30 @@ describe("a server", () => {
   });
 
   it("is asked now and then although nothing was told of its connection", () => {
-    const client = new ClientDriver().connect("a");
+    const client = new ClientDriver({ connectTimeoutMs: 10_000 }).connect("a");
     client.until(2000).refuse(undefined, "a");
     expect(client.states).toEqual(["a:connecting"]);
     client.until(4000).pong("a");
     expect([client.pings, client.states]).toEqual([["a", "a"], ["a:alive"]]);
     client.down("a").until(6000).pong("a");
     expect(client.states).toEqual(["a:alive"]);
+  });
+
+  it("whose handshake stands still is connected anew each connectTimeoutMs, whether it was there before or not", () => {
+    const client = new ClientDriver({ heartbeatMs: 100, connectTimeoutMs: 250 }).alive("a").connect("b");
+    client.down("a").until(350, "nobody");
+    expect([client.opened.sort(), client.states]).toEqual([
+      ["a", "a", "b", "b"],
+      ["a:gone", "b:gone"],
+    ]);
+    client.until(650, "nobody");
+    expect(client.opened.sort()).toEqual(["a", "a", "a", "b", "b", "b"]);
+    expect(client.statuses.filter((status) => status.startsWith("server-gone"))).toEqual([
+      "server-gone:lost",
+    ]);
+    expect(client.statuses).toContain("connection-failed:it took too long");
+    client.up("a", "b").pong("a", "b");
+    expect(client.states).toEqual(["a:alive", "b:alive"]);
   });
 
   it("that is up again before it was told to be down is greeted again", () => {
