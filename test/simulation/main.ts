@@ -2,7 +2,9 @@
 import { inspect } from "node:util";
 import { type Fault, type RunResult, SimulationError, type SweepResult, sweep } from "@seaworthy/simulator";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { scenarios } from "./scenarios.js";
+import { type StoryName, stories, tellStory } from "./binary-star-stories.js";
+import { CURES, type Cure } from "./binary-star-story-world.js";
+import { scenarios, summaries } from "./scenarios.js";
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -28,14 +30,25 @@ function printRun(seed: number, { log, events, digest, faults, convergedMs }: Ru
   console.log(`seed ${seed}: all invariants held, converged after ${convergedMs.toFixed(1)} ms`);
 }
 
-function printSweep(from: number, { seeds, events, faults, slowest }: SweepResult): void {
+function printSweep(scenario: string, from: number, { seeds, events, faults, slowest }: SweepResult): void {
+  const summary = summaries[scenario];
+  if (summary !== undefined) console.log(summary());
   console.log(`events ${events}, faults ${faults}`);
   console.log(`slowest to converge: seed ${slowest.seed}, after ${slowest.convergedMs.toFixed(1)} ms`);
   console.log(`seeds ${from} to ${from + seeds - 1}: all invariants held, all converged`);
 }
 
+function printStory(name: StoryName, cure: Cure): void {
+  const { told, overlapMs } = tellStory(name, cure);
+  console.log(`${name}: ${stories[name].about}`);
+  for (const { at, line } of told) console.log(`${at.toFixed(0).padStart(6)} ${line}`);
+  console.log(`both could answer for ${overlapMs.toFixed(0)} ms`);
+}
+
 interface Flags {
   seed?: number;
+  story?: StoryName;
+  cure: Cure;
   seeds: number;
   from: number;
 }
@@ -48,13 +61,21 @@ const program = new Command("simulate")
   )
   .addOption(new Option("--seeds <number>", "how many seeds").argParser(atLeastOne).default(2000))
   .addOption(new Option("--from <number>", "the first seed").argParser(wholeNumber).default(1))
+  .addOption(
+    new Option(
+      "--story <name>",
+      "of binary-star: tell what befalls a pair, instead of running seeds",
+    ).choices(Object.keys(stories)),
+  )
+  .addOption(new Option("--cure <cure>", "what the pair of the story has").choices(CURES).default("none"))
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
 
-program.action(async (name: string, { seed, seeds, from }: Flags) => {
+program.action(async (name: string, { seed, seeds, from, story, cure }: Flags) => {
   const scenario = scenarios[name];
   if (scenario === undefined) return program.error(`error: there is no scenario "${name}"`);
+  if (story !== undefined) return printStory(story, cure);
   try {
-    if (seed === undefined) printSweep(from, await sweep({ scenario, seeds, from }));
+    if (seed === undefined) printSweep(name, from, await sweep({ scenario, seeds, from }));
     else printRun(seed, scenario({ seed, log: "full" }));
   } catch (error) {
     if (!(error instanceof SimulationError)) throw error;

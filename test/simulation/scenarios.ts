@@ -1,4 +1,8 @@
 import type { Scenario } from "@seaworthy/simulator";
+import { binaryStar } from "./binary-star.js";
+import { tableCoverage } from "./binary-star-coverage.js";
+import { freelance } from "./freelance.js";
+import { tablesSeen } from "./freelance-coverage.js";
 import { lazyPirate } from "./lazy-pirate.js";
 import { majordomo } from "./majordomo.js";
 import { paranoidPirate } from "./paranoid-pirate.js";
@@ -7,9 +11,17 @@ import { titanic } from "./titanic.js";
 
 /** The scenarios by the names that `npm run simulate` takes. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
+  "binary-star": binaryStar,
+  freelance,
   "lazy-pirate": lazyPirate,
   majordomo,
   "paranoid-pirate": paranoidPirate,
   "simple-pirate": simplePirate,
   titanic,
+};
+
+/** What there is to say of a scenario after many seeds, besides that all went well. */
+export const summaries: Readonly<Record<string, () => object>> = {
+  "binary-star": tableCoverage,
+  freelance: tablesSeen,
 };

@@ -23,13 +23,16 @@ export interface StarOptions {
   heartbeatMs?: number | undefined;
   /** How many heartbeats may be missed until the peer is dead. Default 2, as in the guide. */
   liveness?: number | undefined;
-  /** How long a claim may wait for its arbiter, in ms. Default: as long as the peer may be silent. */
+  /** How long a claim may wait for its arbiter and its epoch file, in ms; one that is answered later is given back. Default: as long as the peer may be silent. */
   claimTimeoutMs?: number | undefined;
   /** Settings of the two sockets between the peers: CURVE keys, pings, pauses before a reconnection. */
   peerSocket?: SocketSettings | undefined;
 }
 
 const DEFAULT_HEARTBEAT_MS = 1000;
+/** Pauses before a connection to the peer is tried again, where they are not longer than a heartbeat, in ms. */
+const RECONNECT_MS = 100;
+const RECONNECT_MAX_MS = 2000;
 
 /** For `resolveOptions`, also of roles that have more options. */
 export const starRules: {
@@ -83,6 +86,11 @@ export function completeStarOptions(
     heartbeatMs,
     liveness,
     claimTimeoutMs: claimTimeoutMs ?? heartbeatMs * liveness,
-    peerSocket: resolveSettings(`${owner}: peerSocket`, peerSocket),
+    peerSocket: resolveSettings(`${owner}: peerSocket`, {
+      // A peer that can be reached again is to be heard within a heartbeat.
+      reconnectIntervalMs: Math.min(RECONNECT_MS, heartbeatMs),
+      reconnectMaxIntervalMs: Math.min(RECONNECT_MAX_MS, heartbeatMs),
+      ...peerSocket,
+    }),
   };
 }

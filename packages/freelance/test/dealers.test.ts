@@ -262,7 +262,9 @@ describe("shotgun", () => {
     client.request();
     const { copy } = client.of("send").at(-1) as { copy: { mayLeave(): boolean } };
     expect(copy.mayLeave()).toBe(true);
-    client.reply(2, "a").feed({ type: "close" });
+    client.reply(2, "a");
+    expect(copy.mayLeave()).toBe(false);
+    client.down("b");
     expect(copy.mayLeave(), "the answer stays the same").toBe(false);
   });
 
