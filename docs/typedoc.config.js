@@ -13,6 +13,7 @@ const packages = [
   "titanic",
   "binary-star",
   "freelance",
+  "suicidal-snail",
 ];
 const root = join(import.meta.dirname, "../packages");
 

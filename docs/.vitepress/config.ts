@@ -12,6 +12,7 @@ const patterns = [
   { text: "Titanic", link: "/patterns/titanic" },
   { text: "Binary Star", link: "/patterns/binary-star" },
   { text: "Freelance", link: "/patterns/freelance" },
+  { text: "Suicidal Snail", link: "/patterns/suicidal-snail" },
 ];
 
 export default defineConfig({

@@ -39,6 +39,7 @@ test("there is a portable entry in every package", () => {
       "@seaworthy/paranoid-pirate/machine",
       "@seaworthy/simple-pirate/machine",
       "@seaworthy/simulator",
+      "@seaworthy/suicidal-snail/machine",
       "@seaworthy/titanic/machine",
     ]),
   );

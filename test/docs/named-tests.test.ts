@@ -4,7 +4,15 @@ import { describe, expect, test } from "vitest";
 import { workspaceFile } from "./site.js";
 import { table } from "./tables.js";
 
-const patterns = ["simple-pirate", "paranoid-pirate", "majordomo", "titanic", "binary-star", "freelance"];
+const patterns = [
+  "simple-pirate",
+  "paranoid-pirate",
+  "majordomo",
+  "titanic",
+  "binary-star",
+  "freelance",
+  "suicidal-snail",
+];
 
 /** Names of the tests in the tests of a package. */
 async function testNames(pattern: string): Promise<Set<string>> {
@@ -18,7 +26,7 @@ async function testNames(pattern: string): Promise<Set<string>> {
   ]);
   // Of names that are made for each of several cases, what they have in common.
   const common = names.map(([, name, template = ""]) =>
-    (name ?? template).replace(name === undefined ? / \([^(]*\$.*$/ : /: \$.*$/, ""),
+    (name ?? template).replace(name === undefined ? / \([^(]*\$.*$/ : /: (?:\$|[^:]*%[a-z]).*$/, ""),
   );
   return new Set(common.map((name) => name.replace(/^fault: /, "")));
 }

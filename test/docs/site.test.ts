@@ -104,6 +104,15 @@ const patterns: readonly PatternPage[] = [
     fitsPhone: false,
     examples: ["freelance/server", "freelance/client"],
   },
+  {
+    title: "Suicidal Snail",
+    path: "/patterns/suicidal-snail.html",
+    lives: [],
+    sequences: ["high-water", "alarm", "another series"],
+    drawings: 3,
+    fitsPhone: true,
+    examples: ["suicidal-snail/publisher", "suicidal-snail/subscriber"],
+  },
 ];
 
 const lazyPirate = "/patterns/lazy-pirate.html";
@@ -123,6 +132,7 @@ const pages = [
   "/api/@seaworthy/titanic/classes/TitanicServer.html",
   "/api/@seaworthy/binary-star/classes/BinaryStarServer.html",
   "/api/@seaworthy/freelance/classes/FreelanceClient.html",
+  "/api/@seaworthy/suicidal-snail/classes/SnailSubscriber.html",
   "/api/@seaworthy/titanic/postgres/interfaces/PostgresStoreOptions.html",
 ];
 

@@ -10,6 +10,7 @@ const programs = [
   { page: "docs/patterns/titanic.md", prints: "you said ahoy\n" },
   { page: "docs/patterns/binary-star.md", prints: "primary, epoch 1: ahoy\nbackup, epoch 2: avast\n" },
   { page: "docs/patterns/freelance.md", prints: "you said ahoy\n" },
+  { page: "docs/patterns/suicidal-snail.md", prints: "temperature.deck: 21\n" },
 ];
 
 test.each(programs)("the first request on $page is answered", async ({ page, prints }) => {

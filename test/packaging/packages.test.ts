@@ -265,6 +265,12 @@ test.each(compilations)("TypeScript compiles against all types with $moduleResol
     export const known: FreelanceServerStatistics[] = choosing.servers();
     export const bound: Promise<string> = new FreelanceServer({ protocol: "flp" }).bind("tcp://*:5555", { as: "tcp://host:5555" });
     export const wasLost = (error: FreelanceRequestError): boolean => error.code === "ERR_CONNECTION_LOST" && error.endpoints.length > 0;
+    import { type SnailAlarm, SnailError, SnailPublisher, SnailSubscriber } from "@seaworthy/suicidal-snail";
+    export const publish = (publisher: SnailPublisher): void => publisher.publish("topic", ["a", Buffer.from("b")]);
+    const watching = new SnailSubscriber({ policy: "resync", maxDelayMs: 500, socket: { receiveHighWaterMark: 10 } });
+    watching.on("alarm-raised", ({ reason }): SnailAlarm["reason"] => reason);
+    export const late = async (): Promise<number> => { for await (const { delayMs } of watching) return delayMs; return 0; };
+    export const wasTooSlow = (error: unknown): boolean => error instanceof SnailError && error.code === "ERR_TOO_SLOW";
     export { client };
   `;
   await consumer.write("uses.mts", uses);

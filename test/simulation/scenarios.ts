@@ -7,6 +7,7 @@ import { lazyPirate } from "./lazy-pirate.js";
 import { majordomo } from "./majordomo.js";
 import { paranoidPirate } from "./paranoid-pirate.js";
 import { simplePirate } from "./simple-pirate.js";
+import { suicidalSnail } from "./suicidal-snail.js";
 import { titanic } from "./titanic.js";
 
 /** The scenarios by the names that `npm run simulate` takes. */
@@ -17,6 +18,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   majordomo,
   "paranoid-pirate": paranoidPirate,
   "simple-pirate": simplePirate,
+  "suicidal-snail": suicidalSnail,
   titanic,
 };
 

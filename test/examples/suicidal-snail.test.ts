@@ -1,0 +1,148 @@
+import { describe, expect, it } from "vitest";
+import { XPublisher } from "zeromq";
+import { example, freeEndpoint, helpOf, runExample, startExample } from "../harness/example.js";
+import type { Program } from "../harness/program.js";
+
+const run = (role: string, ...args: string[]) => runExample(`suicidal-snail/${role}`, ...args);
+const ANY_PORT = "tcp://127.0.0.1:*";
+/** Longer than a busy machine may stop for. */
+const PATIENT = ["--max-delay", "60000"];
+
+/** A publisher that is ready, and where subscribers find it. */
+async function startPublisher(...args: string[]): Promise<{ program: Program; endpoint: string }> {
+  const program = await startExample("suicidal-snail/publisher", "--bind", ANY_PORT, ...args);
+  return { program, endpoint: (program.lines[0] as string).slice("ready ".length) };
+}
+
+const subscriber = (endpoint: string, ...args: string[]): Program =>
+  example("suicidal-snail/subscriber", "--connect", endpoint, ...args);
+
+const beginningWith = (program: Program, beginning: string): Promise<string> =>
+  program.nextLine((line) => line.startsWith(beginning));
+
+describe("arguments", () => {
+  it.each([
+    ["publisher", "--bind", "tcp://*:5556"],
+    ["publisher", "--rate", "1000"],
+    ["publisher", "--topics", "1"],
+    ["subscriber", "--connect", "tcp://localhost:5556"],
+    ["subscriber", "--topic", "begin"],
+    ["subscriber", "--work", "0"],
+    ["subscriber", "--max-delay", "1000"],
+    ["subscriber", "--policy", "die", "resync", "report"],
+    ["subscriber", "--guide", "guide's publisher"],
+    ["subscriber", "--print", "each message"],
+  ])("%s --help tells of %s", async (role, option, ...says) => {
+    const help = await helpOf(`suicidal-snail/${role}`);
+    const about = help.slice(help.indexOf(`${option} `));
+    for (const text of says) expect(about).toContain(text);
+  });
+
+  it.each([
+    ["publisher", ["extra"], "too many arguments"],
+    ["publisher", ["--bind", "nowhere"], "--bind", '"nowhere"'],
+    ["publisher", ["--bind", "tcp://192.0.2.1:5556"], "--bind", "no address of this machine"],
+    ["publisher", ["--rate", "0"], "--rate", "'0'", "from 1 to 1000000"],
+    ["publisher", ["--topics", "1.5"], "--topics", "'1.5'", "from 1 to 1000000"],
+    ["subscriber", ["--connect", "tcp://*:5556"], "--connect", "tcp://*:5556"],
+    ["subscriber", ["--work", "-1"], "--work", "'-1'", "from 0 to 1000000000"],
+    ["subscriber", ["--max-delay", "0"], "--max-delay", "'0'", "from 1 to 1000000000"],
+    ["subscriber", ["--policy", "luck"], "--policy", "'luck'"],
+  ] as [role: string, args: string[], ...says: string[]][])(
+    "%s %j is refused with exit code 2",
+    async (role, args, ...says) => {
+      const { code, program } = await run(role, ...args);
+      expect(code).toBe(2);
+      for (const text of says) expect(program.stderr).toContain(text);
+      expect(program.lines).toEqual([]);
+    },
+  );
+});
+
+/** Each process started serves many assertions. */
+describe("a publisher and its subscribers", () => {
+  it("who keeps up gets what it has subscribed to, and loses nothing over a restart of the publisher", async () => {
+    const endpoint = await freeEndpoint();
+    await using publisher = await startExample(
+      "suicidal-snail/publisher",
+      ...["--bind", endpoint, "--rate", "500", "--topics", "3"],
+    );
+    expect(publisher.lines).toEqual([`ready ${endpoint}`]);
+    const taken = await run("publisher", "--bind", endpoint);
+    expect(taken.code).toBe(1);
+    expect(taken.program.stderr).toContain(`--bind: cannot bind ${endpoint}`);
+
+    await using some = subscriber(endpoint, "--topic", "topic.2.", "--print", ...PATIENT);
+    const first = beginningWith(some, "message ");
+    await some.start();
+    expect(some.lines[0]).toMatch(/^ready tcp:/);
+    await first;
+    expect(await publisher.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    expect(publisher.lines.at(-1)).toMatch(/^stopped after [1-9]\d* messages$/);
+
+    const again = beginningWith(some, "heard ");
+    await publisher.start();
+    await again;
+    await beginningWith(some, "message ");
+    expect(await some.end("SIGINT")).toEqual({ code: 0, signal: null });
+
+    const messages = some.lines.filter((line) => line.startsWith("message "));
+    expect(messages.every((line) => /^message topic\.2\.: \d+$/.test(line))).toBe(true);
+    expect(new Set(some.lines.filter((line) => line.startsWith("heard "))).size).toBe(2);
+    expect(some.lines.at(-2)).toMatch(`received ${messages.length}, lost 0, alarms 0, longest delay `);
+    expect(some.lines.at(-1)).toBe(`stopped after ${messages.length} messages`);
+    expect(await publisher.end("SIGINT")).toEqual({ code: 0, signal: null });
+  });
+
+  it("who is too slow dies, catches up or goes on", async () => {
+    const { program, endpoint } = await startPublisher("--rate", "2000");
+    await using _program = program;
+    const slow = ["--work", "20", "--max-delay", "200"];
+
+    const { code, program: dead } = await run("subscriber", "--connect", endpoint, ...slow);
+    expect(code).toBe(1);
+    expect(dead.stderr).toMatch(/^error: \S/);
+    expect(dead.lines.at(-1)).toMatch(/^died after \d+ messages$/);
+    expect(dead.lines.at(-2)).toMatch(/, alarms 1, /);
+
+    await using skipping = subscriber(endpoint, ...slow, "--policy", "resync");
+    const resynced = beginningWith(skipping, "resynced: dropped ");
+    const alarmed = skipping.nextLine((line) =>
+      /^alarm \S+: topic "topic\.1\.", lost \w+, delay [\d.]+ ms$/.test(line),
+    );
+    skipping.spawn();
+    await Promise.all([alarmed, resynced]);
+    expect(await skipping.end("SIGINT")).toEqual({ code: 0, signal: null });
+    expect(skipping.lines.at(-1)).toMatch(/^stopped after [1-9]\d* messages$/);
+
+    await using telling = subscriber(endpoint, ...slow, "--policy", "report");
+    const told = beginningWith(telling, "alarm ");
+    telling.spawn();
+    await told;
+    expect(await telling.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    expect(telling.lines.some((line) => line.startsWith("resynced"))).toBe(false);
+    expect(await program.end("SIGTERM")).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe("the guide's publisher", () => {
+  it("is read, whatever its clock says, until a message is late", async () => {
+    const hour = 3_600_000;
+    const publisher = new XPublisher({ linger: 0, receiveTimeout: 60_000 });
+    await publisher.bind(ANY_PORT);
+    await using dying = subscriber(publisher.lastEndpoint ?? "", "--guide", "--print");
+    dying.spawn();
+    const [subscription] = await publisher.receive();
+    expect(subscription).toEqual(Buffer.from([1]));
+
+    const said = [Date.now() + hour, Date.now() + hour].map(String);
+    const heard = dying.nextLine((line) => line === `message : ${said[1]}`);
+    for (const text of said) await publisher.send(text);
+    await heard;
+    await publisher.send(String(Date.now() + hour - 30_000));
+    expect(await dying.exited).toEqual({ code: 1, signal: null });
+    expect(dying.lines.filter((line) => line.startsWith("message "))).toHaveLength(2);
+    expect(dying.lines.at(-1)).toBe("died after 2 messages");
+    publisher.close();
+  });
+});
