@@ -70,7 +70,7 @@ async function start(...options: [ProcessOptions?, string?, string[]?]) {
   return { broker, worker, id, give, hear };
 }
 
-describe("handlers in threads", { timeout: 30_000 }, () => {
+describe("handlers in threads", { timeout: 60_000 }, () => {
   it("that compute stop neither heartbeats nor other requests", async () => {
     const done = flag();
     const { broker, worker, give, hear } = await start({ heartbeatMs: 50 });
@@ -179,7 +179,7 @@ describe("handlers in threads", { timeout: 30_000 }, () => {
 });
 
 it("closing a worker while its threads start ends `serve` without an error", {
-  timeout: 30_000,
+  timeout: 60_000,
 }, async () => {
   const broker = new BareBroker();
   // It is loaded for ever.
@@ -189,7 +189,7 @@ it("closing a worker while its threads start ends `serve` without an error", {
   expect(worker.events).toEqual(["session-closed", "served"]);
 });
 
-describe("a module that is no handler", { timeout: 30_000 }, () => {
+describe("a module that is no handler", { timeout: 60_000 }, () => {
   it.each([
     ["is not there", new URL("nowhere.js", import.meta.url).href, /Cannot find module/],
     ["exports no function", "data:text/javascript,export default 5", /must be a function/],
