@@ -24,6 +24,7 @@ export class NodeExample {
   readonly epochs: number[] = [];
   readonly #role: Role;
   #state: string;
+  #peer = "silent";
 
   constructor(role: Role, endpoint: string, args: readonly string[]) {
     const pace = ["--heartbeat", String(HEARTBEAT_MS)];
@@ -44,6 +45,14 @@ export class NodeExample {
     if (this.#state !== state) await this.says((line) => line.endsWith(` -> ${state}`));
   }
 
+  /**
+   * Resolves when its peer is in this state to it, or `silent`: at once where that is what it said last. On a busy
+   * machine a peer may be silent for a moment at any time, and a test that waited for the next such line would take that one.
+   */
+  async hears(peer: string): Promise<void> {
+    if (this.#peer !== peer) await this.says((line) => peerIn(line) === peer);
+  }
+
   /** Resolves when it has said so, from now on. */
   async says(what: string | ((line: string) => boolean)): Promise<string> {
     return await this.program.nextLine(typeof what === "string" ? (line) => line === what : what);
@@ -52,13 +61,20 @@ export class NodeExample {
   #note(line: string): void {
     const state = / -> (\w+)$/.exec(line)?.[1];
     if (state !== undefined) this.#state = state;
+    this.#peer = peerIn(line) ?? this.#peer;
     const epoch = /^active in epoch (\d+): /.exec(line)?.[1];
     if (epoch !== undefined) this.epochs.push(Number(epoch));
   }
 
   #restart(): void {
     this.#state = this.#role;
+    this.#peer = "silent";
   }
+}
+
+/** The state of the peer that a line tells of. */
+function peerIn(line: string): string | undefined {
+  return /^peer is (\w+)/.exec(line)?.[1];
 }
 
 /** A pair of example servers, with the network between the two in the hands of the test. */
