@@ -41,7 +41,13 @@ export {
   type BinaryStarServerStats,
 } from "./server.js";
 export type { BinaryStarServerEvent } from "./server-wiring.js";
-export { BinaryStar, type BinaryStarOptions, type BinaryStarView } from "./star.js";
+export {
+  BinaryStar,
+  type BinaryStarOptions,
+  type BinaryStarView,
+  type EpochOptions,
+  openEpochs,
+} from "./star.js";
 export type {
   BinaryStarEvent,
   BinaryStarStats,

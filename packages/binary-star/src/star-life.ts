@@ -46,6 +46,8 @@ export type StarEvent =
   | "granted"
   | "denied"
   | "caught-up"
+  /** The application may have missed some of the active peer's state. */
+  | "fell-behind"
   /** The lease is over, or the application could not become active. */
   | "unseated"
   | "closed";
@@ -79,6 +81,7 @@ const isBackup = impossible("this node is the backup, so its peer is the primary
 const noClaim = impossible("no claim is under way");
 const claiming = ignore("a claim is under way already");
 const noTransfer = impossible("no state is being transferred");
+const notFollowing = ignore("it does not follow an active peer");
 const notActive = impossible("only an active node can lose its place");
 const peerLives = ignore("the peer lives: this client may only have lost its way to it");
 const takesOver = ignore("the peer takes over as soon as it hears that this node waits");
@@ -108,6 +111,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
     "granted",
     "denied",
     "caught-up",
+    "fell-behind",
     "unseated",
     "closed",
   ],
@@ -126,6 +130,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       granted: noClaim,
       denied: noClaim,
       "caught-up": noTransfer,
+      "fell-behind": notFollowing,
       unseated: notActive,
       closed: leave,
     },
@@ -143,6 +148,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       granted: noClaim,
       denied: noClaim,
       "caught-up": noTransfer,
+      "fell-behind": notFollowing,
       unseated: notActive,
       closed: leave,
     },
@@ -160,6 +166,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       granted: go("active", "activate"),
       denied: go("primary", "stay"),
       "caught-up": noTransfer,
+      "fell-behind": notFollowing,
       unseated: notActive,
       closed: leave,
     },
@@ -177,6 +184,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       granted: noClaim,
       denied: noClaim,
       "caught-up": go("passive", "settle"),
+      "fell-behind": ignore("its state is being transferred"),
       unseated: notActive,
       closed: leave,
     },
@@ -194,6 +202,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       granted: noClaim,
       denied: noClaim,
       "caught-up": noTransfer,
+      "fell-behind": follow,
       unseated: notActive,
       closed: leave,
     },
@@ -211,6 +220,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       granted: go("active", "activate"),
       denied: go("passive", "stay"),
       "caught-up": noTransfer,
+      "fell-behind": follow,
       unseated: notActive,
       closed: leave,
     },
@@ -228,6 +238,7 @@ export const starLife: TransitionTable<StarState, StarEvent, StarAction, "left">
       granted: noClaim,
       denied: noClaim,
       "caught-up": noTransfer,
+      "fell-behind": notFollowing,
       unseated: go("passive", "step-down"),
       closed: leave,
     },

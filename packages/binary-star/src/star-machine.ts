@@ -52,6 +52,8 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
   /** When all that had arrived had been read: only then may anything be concluded from the time. */
   #awakeAt = 0;
   #isActivated = false;
+  /** The application cannot follow the peer, if that lives. */
+  #isSourceLost = false;
   #deniedAt = Number.NEGATIVE_INFINITY;
   #now = 0;
 
@@ -147,6 +149,11 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
         if (!this.#transfers.isCurrent(input.transfer)) return;
         this.#transfers.ended();
         return this.#report({ type: "transfer-failed", at: now, reason: input.reason });
+      case "source-lost":
+        this.#isSourceLost = true;
+        return;
+      case "fell-behind":
+        return this.#step("fell-behind");
       case "not-remembered":
         return this.#report({ type: "epoch-not-kept", at: now, epoch: input.epoch, reason: input.reason });
       case "stalled":
@@ -221,7 +228,14 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     if (this.#state === "active" && state === "active")
       this.#resolveSplit(event === "peer-active-below", record?.epoch);
     this.#step(event);
-    if (this.#state === "catching-up" && state === "active") this.#transfers.begin();
+    // It lives, and may go on without this node, which does not get what it does.
+    if (this.#isSourceLost && state === "active" && this.#state === "passive") this.#step("fell-behind");
+    if (this.#state === "catching-up" && state === "active") this.#beginTransfer();
+  }
+
+  #beginTransfer(): void {
+    this.#isSourceLost = false;
+    this.#transfers.begin();
   }
 
   #resolveSplit(stays: boolean, peerEpoch: number | undefined): void {

@@ -33,6 +33,13 @@ export type BinaryStarInput =
   /** The transfer of this number is done, or did not work. */
   | { readonly type: "caught-up"; readonly transfer: number }
   | { readonly type: "transfer-failed"; readonly transfer: number; readonly reason: string }
+  /**
+   * The application has lost the way by which it follows the active peer. If that is heard again before this node takes over, the node is
+   * behind, and has the state transferred anew.
+   */
+  | { readonly type: "source-lost" }
+  /** The application may have missed some of the active peer's state: it is to be transferred anew before the node may take over. */
+  | { readonly type: "fell-behind" }
   /** An epoch that the node was to remember could not be written down. */
   | { readonly type: "not-remembered"; readonly epoch: number; readonly reason: string }
   /** The node leaves: an active one hands over to its peer. */

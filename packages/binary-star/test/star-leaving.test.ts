@@ -56,6 +56,40 @@ describe("the active peer's state", () => {
     expect(node.feed({ type: "caught-up", transfer: 1 }).machine.state).toBe(state);
   });
 
+  describe("where the application follows the active peer on a way of its own", () => {
+    it("a lost way is no harm if the peer is dead: the node takes over with all that it had", () => {
+      const node = passiveBackup().feed({ type: "source-lost" }).peerDies();
+      expect(node.vote()).toBe(true);
+    });
+
+    it("a lost way means falling behind if the peer is heard: it is transferred anew before the node can take over", () => {
+      const node = passiveBackup();
+      node.take();
+      node.feed({ type: "source-lost" });
+      expect(node.machine.state, "nothing is known of the peer yet").toBe("passive");
+      expect(node.hear("active", 1).take(), "and caught up at once, here").toEqual(["transfer 2"]);
+      expect(node.machine.state).toBe("passive");
+      expect(node.hear("active", 1).take(), "once").toEqual([]);
+    });
+
+    it("a node that may have missed something does not take over, though its peer is dead", () => {
+      const node = passiveBackup(slow).feed({ type: "caught-up", transfer: 1 }).feed({ type: "fell-behind" });
+      expect(node.machine.state).toBe("catching-up");
+      node.peerDies();
+      expect(node.vote()).toBe(false);
+      expect(node.hear("active", 1).take(/^(?!transfer)/)).toEqual(["transfer 1", "transfer 2"]);
+    });
+
+    it.each([
+      ["active", () => activePrimary()],
+      ["beginning", () => lone("backup")],
+    ] as const)("one that is %s has nobody to fall behind of", (_what, make) => {
+      const node = make();
+      const { state } = node.machine;
+      expect(node.feed({ type: "fell-behind" }).machine.state).toBe(state);
+    });
+  });
+
   it("a transfer that never ends keeps nobody from serving once both begin anew", () => {
     const primary = passivePrimary(slow);
     const backup = passiveBackup(slow);

@@ -10,7 +10,7 @@ import { type PairPlan, PairWorld } from "./pair-world.js";
 describe("the table", () => {
   it("decides every pair, with a reason where nothing happens", () => {
     const rows = [...starLife.rows()];
-    expect(rows).toHaveLength(7 * 15);
+    expect(rows).toHaveLength(16 * 7);
     for (const { state, event, decision } of rows) {
       if (decision.kind !== "go") expect(decision.because, `${state}, ${event}`).not.toBe("");
     }
@@ -94,6 +94,7 @@ const inputs: fc.Arbitrary<BinaryStarInput | { type: "stalled"; ms: number } | {
     },
     fc.record({ type: fc.constant("transfer-failed" as const), transfer: few, reason: fc.constant(reason) }),
     fc.record({ type: fc.constant("not-remembered" as const), epoch: epochs, reason: fc.constant(reason) }),
+    fc.constantFrom({ type: "source-lost" } as const, { type: "fell-behind" } as const),
     fc.constant({ type: "malformed", reason } as const),
   );
 
