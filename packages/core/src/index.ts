@@ -112,7 +112,9 @@ export {
   withKind,
 } from "./request-envelope.js";
 export {
+  ConnectionLostError,
   describeEffort,
+  NotConnectedError,
   RemoteError,
   type RequestEffort,
   RequestError,

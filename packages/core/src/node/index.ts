@@ -5,6 +5,15 @@
  * @module
  */
 export { OpenCalls } from "./calls.js";
+export {
+  type OwnRequestErrors,
+  type RequestClientCall,
+  type RequestClientEngine,
+  type RequestClientFailure,
+  type RequestClientOwner,
+  RequestClientRole,
+  type RequestClientRoleOptions,
+} from "./client-role.js";
 export { type DriverStats, SocketDriver } from "./driver.js";
 export { Inbox, type InboxOwner, type ServeOptions } from "./inbox.js";
 export { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
