@@ -5,22 +5,20 @@ import {
   LimitError,
   NotConnectedError,
   RemoteError,
+  type RequestClientCall,
+  type RequestClientCode,
+  type RequestClientFailure,
+  type RequestClientOwner,
   RequestError,
   RequestTimeoutError,
   type StatusEvent,
   textFrame,
 } from "@seaworthy/core";
-import {
-  type RequestClientCall,
-  type RequestClientEngine,
-  type RequestClientFailure,
-  type RequestClientOwner,
-  RequestClientRole,
-} from "@seaworthy/core/node";
+import { type RequestClientEngine, RequestClientRole } from "@seaworthy/core/node";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { text } from "./support/server.js";
 
-type Failure = RequestClientFailure<"ERR_OUT_OF_OFFICE">;
+type Failure = RequestClientFailure<RequestClientCode | "ERR_OUT_OF_OFFICE">;
 
 class OutOfOfficeError extends RequestError<"ERR_OUT_OF_OFFICE"> {}
 

@@ -1,6 +1,12 @@
 import { checkEndpoint } from "../endpoint.js";
 import { AbortedError, ClosedError, LimitError, type SeaworthyError } from "../errors.js";
-import { type Body, bodyFrames, byteLength, type Frames } from "../frames.js";
+import { type Body, bodyFrames, byteLength } from "../frames.js";
+import type {
+  RequestClientCall,
+  RequestClientCode,
+  RequestClientFailure,
+  RequestClientOwner,
+} from "../request-client-messages.js";
 import {
   ConnectionLostError,
   NotConnectedError,
@@ -13,35 +19,6 @@ import type { StatusEvent } from "../status.js";
 import { OpenCalls } from "./calls.js";
 import type { NonEmptyFrames } from "./incoming-request.js";
 import { Role } from "./role.js";
-
-/** Ends of a request without a reply that are no pattern's own. */
-type CommonCode =
-  | "ERR_REQUEST_TIMEOUT"
-  | "ERR_CONNECTION_LOST"
-  | "ERR_NOT_CONNECTED"
-  | "ERR_HANDLER_FAILED"
-  | "ERR_ABORTED"
-  | "ERR_CLOSED";
-
-/** How a request ended without a reply; `Own` are the codes that only its pattern has. */
-export type RequestClientFailure<Own extends string = never> = RequestEffort & {
-  readonly code: CommonCode | Own;
-  /** What the server's handler said. */
-  readonly message?: string;
-};
-
-/** What the application has to say to a client's machine. */
-export type RequestClientCall =
-  | { readonly type: "connect" | "disconnect"; readonly endpoint: string }
-  | { readonly type: "abort"; readonly call: number }
-  | ({ readonly type: "request"; readonly call: number; readonly body: Frames } & AttemptLimits);
-
-/** Whom a client's machine and sockets tell what happens. */
-export interface RequestClientOwner<E extends StatusEvent, F> {
-  answered(call: number, body: Uint8Array[]): void;
-  failed(call: number, failure: F): void;
-  status(event: E): void;
-}
 
 /** A client's machine with its sockets. */
 export interface RequestClientEngine {
@@ -97,7 +74,7 @@ export abstract class RequestClientRole<
     owner: string,
     options: RequestClientRoleOptions,
     ownErrors: OwnRequestErrors<Own>,
-    start: (owner: RequestClientOwner<E, RequestClientFailure<Own>>) => G,
+    start: (owner: RequestClientOwner<E, RequestClientFailure<RequestClientCode | Own>>) => G,
   ) {
     super(packageName);
     this.#owner = owner;
@@ -182,7 +159,10 @@ export abstract class RequestClientRole<
     await this.engine.close();
   }
 
-  #errorOf(failure: RequestClientFailure<Own>, signal: AbortSignal | undefined): SeaworthyError {
+  #errorOf(
+    failure: RequestClientFailure<RequestClientCode | Own>,
+    signal: AbortSignal | undefined,
+  ): SeaworthyError {
     switch (failure.code) {
       case "ERR_REQUEST_TIMEOUT":
         return new RequestTimeoutError(failure);

@@ -7,10 +7,7 @@
 export { OpenCalls } from "./calls.js";
 export {
   type OwnRequestErrors,
-  type RequestClientCall,
   type RequestClientEngine,
-  type RequestClientFailure,
-  type RequestClientOwner,
   RequestClientRole,
   type RequestClientRoleOptions,
 } from "./client-role.js";
