@@ -9,12 +9,29 @@ import {
   type BinaryStarServerEvent,
   type BinaryStarServerOptions,
   type BinaryStarView,
+  ConnectionLostError,
+  NotActiveError,
+  RemoteError,
+  RequestTimeoutError,
 } from "@seaworthy/binary-star";
 import * as binaryStar from "@seaworthy/binary-star/machine";
-import { type RequestServerOptions, resolveSettings } from "@seaworthy/core";
+import type { RequestServerOptions } from "@seaworthy/core";
 import { describe, expect, test } from "vitest";
 import { workspaceFile } from "./site.js";
-import { documented, named, numberIn, pageSource, table } from "./tables.js";
+import {
+  documented,
+  errorIn,
+  members,
+  named,
+  pageSource,
+  rowOf,
+  settingIn,
+  socketSettings,
+  type Types,
+  table,
+  type Values,
+  wordsIn,
+} from "./tables.js";
 
 const page = await pageSource("docs/patterns/binary-star.md");
 
@@ -32,11 +49,14 @@ const hooks: Record<
   transferState: undefined,
 };
 
+const effort = { attempts: 1, sent: 1, endpoints: [] };
+
 const { role: _mustBeGiven, ...pair } = star;
 const options = {
   "### The pair": { ...pair, ...hooks },
   "### Server": server,
   "### Client": binaryStar.resolveClientOptions(),
+  "### Socket": socketSettings,
 };
 
 describe("option tables have every option, with the default that the code has", () => {
@@ -46,8 +66,7 @@ describe("option tables have every option, with the default that the code has", 
   });
 
   test("the role has none, and the reply cache is off", () => {
-    const stated = (heading: string, option: string): string | undefined =>
-      table(page, heading).find(([name]) => name === `\`${option}\``)?.[1];
+    const stated = (heading: string, option: string) => rowOf(page, heading, option)[1];
     expect(stated("### The pair", "role")).toBe("must be given");
     expect(() => binaryStar.resolveStarOptions("test", {} as binaryStar.StarOptions)).toThrow(/no default/);
     expect(stated("### Server", "replyCache")).toBe("false");
@@ -62,21 +81,10 @@ describe("option tables have every option, with the default that the code has", 
   });
 
   test("sendHighWaterMark of the server's socket", () => {
-    const row = table(page, "### Server").find(([name]) => name === "`socket`");
-    const [, stated = ""] = /`sendHighWaterMark` ([\d,]+)/.exec(row?.[1] ?? "") ?? [];
-    expect(numberIn(stated)).toBe(server.socket.sendHighWaterMark);
-  });
-
-  test("settings of sockets", () => {
-    const actual = resolveSettings("test", {});
-    const { curve, ...rest } = documented(table(page, "### Socket"), actual);
-    expect(curve).toBe(actual.curve);
-    expect(rest).toStrictEqual(actual);
+    const stated = settingIn(rowOf(page, "### Server", "socket")[1], "sendHighWaterMark");
+    expect(stated).toBe(server.socket.sendHighWaterMark);
   });
 });
-
-/** Each type of a union of events; the compiler demands all of them, and no other. */
-type Types<E extends { type: string }> = Record<E["type"], true>;
 
 const nodeEvents: Types<BinaryStarEvent> = {
   "became-active": true,
@@ -157,18 +165,8 @@ test.each([
   ["every member of the request", "### The request", request],
   ["every method of an arbiter", "## Arbiters", arbiter],
 ])("%s is on the page, and no other", (_what, heading, actual) => {
-  const listed = named(table(page, heading)).map((name) => name.replace(/\(.*/, ""));
-  expect(listed.sort()).toEqual(Object.keys(actual).sort());
+  expect(members(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
 });
-
-/** What a field of an event may say. */
-type Values<E, T extends string, K extends string> = E extends { type: infer U }
-  ? T extends U
-    ? E extends Record<K, infer V>
-      ? Record<V & string, true>
-      : never
-    : never
-  : never;
 
 const because: Values<BinaryStarEvent, "became-active", "because"> = {
   "peer-waiting": true,
@@ -217,9 +215,7 @@ test.each([
   ["### Of the client", "request-retried", retried],
   ["### Of the client", "reply-dropped", dropped],
 ])("every reason is on the page: %s %s", (heading, event, actual) => {
-  const row = table(page, heading).find(([name]) => name === `\`${event}\``);
-  const stated = [...(row?.at(-1) ?? "").matchAll(/`([\w-]+)`/g)].map(([, reason]) => reason);
-  expect(stated).toEqual(expect.arrayContaining(Object.keys(actual)));
+  expect(wordsIn(rowOf(page, heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
 });
 
 test.each([
@@ -231,25 +227,13 @@ test.each([
   expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
 });
 
-test("whether an error may be retried is as the page says", async () => {
-  const effort = { attempts: 1, sent: 1, endpoints: [] };
-  const { ConnectionLostError, NotActiveError, RemoteError, RequestTimeoutError } = await import(
-    "@seaworthy/binary-star"
-  );
-  const known = [
-    new RequestTimeoutError(effort),
-    new ConnectionLostError(effort),
-    new NotActiveError(effort),
-    new RemoteError(""),
-  ];
-  for (const error of known) {
-    const row = table(page, "## Errors").find(([cell]) => cell?.startsWith(`\`${error.code}\``));
-    expect(row, error.code).toEqual([
-      `\`${error.code}\`<br>\`${error.name}\``,
-      expect.any(String),
-      error.retryable ? "yes" : "no",
-    ]);
-  }
+test.each([
+  new RequestTimeoutError(effort),
+  new ConnectionLostError(effort),
+  new NotActiveError(effort),
+  new RemoteError(""),
+])("whether an error may be retried is as the page says: $code", ({ code, name, retryable }) => {
+  expect(errorIn(page, code)).toEqual({ code, name, retryable });
 });
 
 test("the partitions on the page, and what the pair survives, are stories that the simulation tells", async () => {

@@ -1,4 +1,3 @@
-import { resolveSettings } from "@seaworthy/core";
 import type { ServerRequest } from "@seaworthy/core/node";
 import {
   ConnectionLostError,
@@ -15,18 +14,31 @@ import {
 } from "@seaworthy/freelance";
 import * as freelance from "@seaworthy/freelance/machine";
 import { describe, expect, test } from "vitest";
-import { documented, named, numberIn, pageSource, table } from "./tables.js";
+import {
+  documented,
+  errorIn,
+  members,
+  named,
+  pageSource,
+  rowOf,
+  settingIn,
+  socketSettings,
+  type Types,
+  table,
+  type Values,
+  wordsIn,
+} from "./tables.js";
 
 const page = await pageSource("docs/patterns/freelance.md");
 
 const options = {
   "### Client": freelance.resolveClientOptions(),
   "### Server": freelance.resolveServerOptions(),
+  "### Socket": socketSettings,
 };
 
 /** The default that a table has for an option. */
-const stated = (heading: string, option: string): string | undefined =>
-  table(page, heading).find(([name]) => name === `\`${option}\``)?.[1];
+const stated = (heading: string, option: string): string | undefined => rowOf(page, heading, option)[1];
 
 describe("option tables have every option, with the default that the code has", () => {
   test.each(Object.entries(options))("%s", (heading, actual) => {
@@ -51,17 +63,10 @@ describe("option tables have every option, with the default that the code has", 
   });
 
   test("what the sockets are given", () => {
-    const [, mark = ""] = /`sendHighWaterMark` ([\d,]+)/.exec(stated("### Server", "socket") ?? "") ?? [];
-    expect(numberIn(mark)).toBe(options["### Server"].socket.sendHighWaterMark);
+    const mark = settingIn(stated("### Server", "socket"), "sendHighWaterMark");
+    expect(mark).toBe(options["### Server"].socket.sendHighWaterMark);
     const { socket } = freelance.resolveClientOptions({ maxInFlight: 20_000, maxServers: 500 });
     expect(socket).toMatchObject({ maxQueued: 20_000 + 500, sendHighWaterMark: 2 * 20_000 });
-  });
-
-  test("settings of sockets", () => {
-    const actual = resolveSettings("test", {});
-    const { curve, ...rest } = documented(table(page, "### Socket"), actual);
-    expect(curve).toBe(actual.curve);
-    expect(rest).toStrictEqual(actual);
   });
 });
 
@@ -70,9 +75,6 @@ test("every strategy has its column", () => {
   const [head = ""] = /^\| \|.*\|$/m.exec(page.split("\n## Three strategies\n")[1] ?? "") ?? [];
   expect([...head.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual(Object.keys(strategies));
 });
-
-/** Each type of a union of events; the compiler demands all of them, and no other. */
-type Types<E extends { type: string }> = Record<E["type"], true>;
 
 const clientEvents: Types<FreelanceClientEvent> = {
   "server-added": true,
@@ -138,24 +140,16 @@ test.each([
   ["every member of the request", "### The request", request],
   ["every field of a server's statistics", "### Of each server", statistics],
 ])("%s is on the page, and no other", (_what, heading, actual) => {
-  const listed = named(table(page, heading)).map((name) => name.replace(/\(.*/, ""));
-  expect(listed.sort()).toEqual(Object.keys(actual).sort());
+  expect(members(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
 });
 
-/** The reasons that an event may have. */
-type Reason<E, T extends string> = E extends { type: infer U; reason: infer R }
-  ? T extends U
-    ? R & string
-    : never
-  : never;
-
-const gone: Record<Reason<FreelanceClientEvent, "server-gone">, true> = { lost: true, silent: true };
-const retried: Record<Reason<FreelanceClientEvent, "request-retried">, true> = {
+const gone: Values<FreelanceClientEvent, "server-gone"> = { lost: true, silent: true };
+const retried: Values<FreelanceClientEvent, "request-retried"> = {
   "timed-out": true,
   "server-lost": true,
 };
-const dropped: Record<Reason<FreelanceClientEvent, "reply-dropped">, true> = { late: true, unknown: true };
-const notSent: Record<Reason<FreelanceClientEvent, "send-refused">, true> = {
+const dropped: Values<FreelanceClientEvent, "reply-dropped"> = { late: true, unknown: true };
+const notSent: Values<FreelanceClientEvent, "send-refused"> = {
   "peer-unknown": true,
   "peer-full": true,
   "queue-full": true,
@@ -168,9 +162,7 @@ test.each([
   ["### Of the client", "send-refused", notSent],
   ["### Of the server", "reply-undeliverable", notSent],
 ])("every reason is on the page: %s %s", (heading, event, actual) => {
-  const row = table(page, heading).find(([name]) => name === `\`${event}\``);
-  const said = [...(row?.at(-1) ?? "").matchAll(/`([\w-]+)`/g)].map(([, reason]) => reason);
-  expect(said).toEqual(expect.arrayContaining(Object.keys(actual)));
+  expect(wordsIn(rowOf(page, heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
 });
 
 test.each([
@@ -181,20 +173,13 @@ test.each([
   expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
 });
 
-test("whether an error may be retried is as the page says", () => {
-  const effort = { attempts: 1, sent: 1, endpoints: [] };
-  const known = [
-    new RequestTimeoutError(effort),
-    new ConnectionLostError(effort),
-    new NotConnectedError(effort),
-    new RemoteError(""),
-  ];
-  for (const error of known) {
-    const row = table(page, "## Errors").find(([cell]) => cell?.startsWith(`\`${error.code}\``));
-    expect(row, error.code).toEqual([
-      `\`${error.code}\`<br>\`${error.name}\``,
-      expect.any(String),
-      error.retryable ? "yes" : "no",
-    ]);
-  }
+const effort = { attempts: 1, sent: 1, endpoints: [] };
+
+test.each([
+  new RequestTimeoutError(effort),
+  new ConnectionLostError(effort),
+  new NotConnectedError(effort),
+  new RemoteError(""),
+])("whether an error may be retried is as the page says: $code", ({ code, name, retryable }) => {
+  expect(errorIn(page, code)).toEqual({ code, name, retryable });
 });

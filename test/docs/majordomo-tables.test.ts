@@ -1,4 +1,3 @@
-import { resolveSettings } from "@seaworthy/core";
 import {
   MajordomoBroker,
   type MajordomoBrokerEvent,
@@ -14,7 +13,20 @@ import {
 import * as majordomo from "@seaworthy/majordomo/machine";
 import { describe, expect, test } from "vitest";
 import { workspaceFile } from "./site.js";
-import { documented, named, numberIn, pageSource, table } from "./tables.js";
+import {
+  documented,
+  members,
+  named,
+  numberIn,
+  pageSource,
+  rowOf,
+  settingIn,
+  socketSettings,
+  type Types,
+  table,
+  type Values,
+  wordsIn,
+} from "./tables.js";
 
 const page = await pageSource("docs/patterns/majordomo.md");
 
@@ -22,6 +34,7 @@ const options = {
   "### Broker": majordomo.resolveBrokerOptions(),
   "### Worker": majordomo.resolveWorkerOptions(),
   "### Client": majordomo.resolveClientOptions(),
+  "### Socket": socketSettings,
 };
 
 describe("option tables have every option, with the default that the code has", () => {
@@ -30,21 +43,10 @@ describe("option tables have every option, with the default that the code has", 
   });
 
   test.each(["sendHighWaterMark", "maxQueued"] as const)("%s of the broker's socket", (setting) => {
-    const row = table(page, "### Broker").find(([name]) => name === "`socket`");
-    const [, stated = ""] = new RegExp(`\`${setting}\` ([\\d,]+)`).exec(row?.[1] ?? "") ?? [];
-    expect(numberIn(stated)).toBe(options["### Broker"].socket[setting]);
-  });
-
-  test("settings of sockets", () => {
-    const actual = resolveSettings("test", {});
-    const { curve, ...rest } = documented(table(page, "### Socket"), actual);
-    expect(curve).toBe(actual.curve);
-    expect(rest).toStrictEqual(actual);
+    const stated = settingIn(rowOf(page, "### Broker", "socket")[1], setting);
+    expect(stated).toBe(options["### Broker"].socket[setting]);
   });
 });
-
-/** Each type of a union of events; the compiler demands all of them, and no other. */
-type Types<E extends { type: string }> = Record<E["type"], true>;
 
 const brokerEvents: Types<MajordomoBrokerEvent> = {
   "worker-joined": true,
@@ -96,15 +98,6 @@ test.each([
 ])("every status event is on the page, and no other: %s", (heading, actual) => {
   expect(named(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
 });
-
-/** What a field of an event may say. */
-type Values<E, T extends string, K extends string> = E extends { type: infer U }
-  ? T extends U
-    ? E extends Record<K, infer V>
-      ? Record<V & string, true>
-      : never
-    : never
-  : never;
 
 const gone: Values<MajordomoBrokerEvent, "worker-gone", "reason"> = {
   disconnected: true,
@@ -193,9 +186,7 @@ test.each([
   ["### Of the client", "request-retried", retried],
   ["### Of the client", "reply-dropped", clientsReplies],
 ])("every reason is on the page: %s %s", (heading, event, actual) => {
-  const row = table(page, heading).find(([name]) => name === `\`${event}\``);
-  const stated = [...(row?.at(-1) ?? "").matchAll(/`([\w-]+)`/g)].map(([, reason]) => reason);
-  expect(stated).toEqual(expect.arrayContaining(Object.keys(actual)));
+  expect(wordsIn(rowOf(page, heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
 });
 
 test.each([
@@ -254,8 +245,7 @@ test.each([
   ["every field of a worker that is listed", "### Of a worker", worker],
   ["every error of the client", "## Errors", errors],
 ])("%s is on the page, and no other", (_what, heading, actual) => {
-  const listed = named(table(page, heading)).map((name) => name.replace(/\(.*/, ""));
-  expect(listed.sort()).toEqual(Object.keys(actual).sort());
+  expect(members(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
 });
 
 /** The interval that a broker and so many workers of ours keep, in ms. */

@@ -1,4 +1,3 @@
-import { resolveSettings } from "@seaworthy/core";
 import type { IncomingRequest } from "@seaworthy/core/node";
 import type {
   LazyPirateClientEvent,
@@ -22,7 +21,19 @@ import {
 } from "@seaworthy/simple-pirate";
 import * as simple from "@seaworthy/simple-pirate/machine";
 import { describe, expect, test } from "vitest";
-import { documented, named, numberIn, pageSource, table } from "./tables.js";
+import {
+  documented,
+  members,
+  named,
+  pageSource,
+  rowOf,
+  settingIn,
+  socketSettings,
+  type Types,
+  table,
+  type Values,
+  wordsIn,
+} from "./tables.js";
 
 const pages = {
   "Lazy Pirate": await pageSource("docs/patterns/lazy-pirate.md"),
@@ -58,8 +69,7 @@ describe("option tables have every option, with the default that the code has", 
   });
 
   test("the reply cache is off", () => {
-    const row = table(pages["Lazy Pirate"], "### Server").find(([name]) => name === "`replyCache`");
-    expect(row?.[1]).toBe("false");
+    expect(rowOf(pages["Lazy Pirate"], "### Server", "replyCache")[1]).toBe("false");
   });
 
   const sockets = [
@@ -73,16 +83,12 @@ describe("option tables have every option, with the default that the code has", 
   test.each(sockets)("$pattern $heading: $setting of $option", ({ pattern, heading, option, setting }) => {
     const role = options.find((known) => known.pattern === pattern && known.heading === heading);
     const actual = role?.actual as Record<string, Record<string, unknown>>;
-    const row = table(pages[pattern], heading).find(([name]) => name === `\`${option}\``);
-    const [, stated = ""] = new RegExp(`\`${setting}\` ([\\d,]+)`).exec(row?.[1] ?? "") ?? [];
-    expect(numberIn(stated)).toBe(actual[option]?.[setting]);
+    const stated = settingIn(rowOf(pages[pattern], heading, option)[1], setting);
+    expect(stated).toBe(actual[option]?.[setting]);
   });
 
   test.each(Object.keys(pages) as Pattern[])("%s: settings of sockets", (pattern) => {
-    const actual = resolveSettings("test", {});
-    const { curve, ...rest } = documented(table(pages[pattern], "### Socket"), actual);
-    expect(curve).toBe(actual.curve);
-    expect(rest).toStrictEqual(actual);
+    expect(documented(table(pages[pattern], "### Socket"), socketSettings)).toStrictEqual(socketSettings);
   });
 });
 
@@ -99,9 +105,6 @@ test("every way in which a request can fail is on the page", () => {
   const listed = named(table(pages["Lazy Pirate"], "## Errors"));
   expect(listed).toEqual(expect.arrayContaining(Object.keys(codes)));
 });
-
-/** Each type of a union of events; the compiler demands all of them, and no other. */
-type Types<E extends { type: string }> = Record<E["type"], true>;
 
 const lazyClient: Types<LazyPirateClientEvent> = {
   "connection-opened": true,
@@ -185,14 +188,7 @@ test.each(events)("every status event is on the page, and no other: $pattern $he
   expect(named(table(pages[pattern], heading)).sort()).toEqual(Object.keys(actual).sort());
 });
 
-/** The reasons that an event may have. */
-type Reason<E, T extends string> = E extends { type: infer U; reason: infer R }
-  ? T extends U
-    ? R & string
-    : never
-  : never;
-
-const dropped: Record<Reason<ParanoidPirateQueueEvent, "request-dropped">, true> = {
+const dropped: Values<ParanoidPirateQueueEvent, "request-dropped"> = {
   "queue-full": true,
   repeated: true,
   "body-too-large": true,
@@ -200,25 +196,25 @@ const dropped: Record<Reason<ParanoidPirateQueueEvent, "request-dropped">, true>
   "client-gone": true,
   closing: true,
 };
-const lost: Record<Reason<SimplePirateQueueEvent, "request-lost">, true> = {
+const lost: Values<SimplePirateQueueEvent, "request-lost"> = {
   "worker-ready": true,
   "worker-departed": true,
   "worker-forgotten": true,
 };
-const simplyGone: Record<Reason<SimplePirateQueueEvent, "worker-gone">, true> = {
+const simplyGone: Values<SimplePirateQueueEvent, "worker-gone"> = {
   departed: true,
   "peer-unknown": true,
   "peer-full": true,
   "queue-full": true,
 };
-const gone: Record<Reason<ParanoidPirateQueueEvent, "worker-gone">, true> = { ...simplyGone, silent: true };
-const simplyRefused: Record<Reason<SimplePirateWorkerEvent, "request-refused">, true> = {
+const gone: Values<ParanoidPirateQueueEvent, "worker-gone"> = { ...simplyGone, silent: true };
+const simplyRefused: Values<SimplePirateWorkerEvent, "request-refused"> = {
   "not-ready": true,
   leaving: true,
   "queue-full": true,
   "body-too-large": true,
 };
-const refused: Record<Reason<ParanoidPirateWorkerEvent, "request-refused">, true> = {
+const refused: Values<ParanoidPirateWorkerEvent, "request-refused"> = {
   "queue-full": true,
   "not-ready": true,
 };
@@ -235,9 +231,7 @@ const reasons = [
 
 test.each(reasons)("every reason of $event is on the page: $pattern $heading", (expected) => {
   const { pattern, heading, event, actual } = expected;
-  const row = table(pages[pattern], heading).find(([name]) => name === `\`${event}\``);
-  const stated = [...(row?.at(-1) ?? "").matchAll(/`([a-z-]+)`/g)].map(([, reason]) => reason);
-  expect(stated).toEqual(expect.arrayContaining(Object.keys(actual)));
+  expect(wordsIn(rowOf(pages[pattern], heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
 });
 
 const roles = [
@@ -288,7 +282,6 @@ const requests: readonly Expected<object>[] = [
 test.each(requests)(
   "every member of the request is on the page: $pattern",
   ({ pattern, heading, actual }) => {
-    const listed = named(table(pages[pattern], heading)).map((member) => member.replace(/\(.*/, ""));
-    expect(listed.sort()).toEqual(Object.keys(actual).sort());
+    expect(members(table(pages[pattern], heading)).sort()).toEqual(Object.keys(actual).sort());
   },
 );

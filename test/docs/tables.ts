@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { resolveSettings } from "@seaworthy/core";
 import { workspaceFile } from "./site.js";
 
 /** A page as VitePress reads it: with the parts that it includes. */
@@ -31,12 +32,29 @@ export function table(markdown: string, before: string): string[][] {
 export const named = (rows: string[][]): string[] =>
   rows.map(([cell = ""]) => cell.split("<br>")[0]?.replaceAll("`", "") ?? "");
 
+/** As `named`, of functions without their parameters. */
+export const members = (rows: string[][]): string[] => named(rows).map((name) => name.replace(/\(.*/, ""));
+
+/** The row about `name` in the first table after the line `before`; no cells if there is none. */
+export const rowOf = (markdown: string, before: string, name: string): string[] =>
+  table(markdown, before).find(([cell = ""]) => cell.split("<br>")[0] === `\`${name}\``) ?? [];
+
+/** The words that the last cell of a row has in backticks. */
+export const wordsIn = (row: string[]): string[] =>
+  [...(row.at(-1) ?? "").matchAll(/`([\w-]+)`/g)].map(([, word = ""]) => word);
+
 const UNITS: Readonly<Record<string, number>> = { MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
 /** A number as the pages have it: `10,000`, `16 MiB`. */
 export function numberIn(stated: string): number {
   const [, digits = "", unit = ""] = /^([\d,]+)(?: ([MG]iB))?(?![\w.])/.exec(stated) ?? [];
   return Number(digits.replaceAll(",", "") || Number.NaN) * (UNITS[unit] ?? 1);
+}
+
+/** The number that a cell has after the name of a setting. */
+export function settingIn(cell: string | undefined, setting: string): number {
+  const [, stated = ""] = new RegExp(`\`${setting}\` ([\\d,]+)`).exec(cell ?? "") ?? [];
+  return numberIn(stated);
 }
 
 /** Names and defaults as a page has them; for an option that is an object, a page may say it in words. */
@@ -60,3 +78,30 @@ export function bytesOf(rows: string[][]): number[] {
     Array.from({ length: last - first + 1 }, (_, index) => first + index),
   );
 }
+
+/** What the table of socket settings has on every page: they are the same for all roles, and there are no keys unless given. */
+export const socketSettings: object = { curve: undefined, ...resolveSettings("test", {}) };
+
+/** What the table of errors says of one. */
+export function errorIn(markdown: string, code: string): { code: string; name: string; retryable: boolean } {
+  const [cell = "", , retryable = ""] = rowOf(markdown, "## Errors", code);
+  const [, name = ""] = cell.replaceAll("`", "").split("<br>");
+  if (retryable !== "yes" && retryable !== "no")
+    throw new Error(`${code} may be tried again: "${retryable}"?`);
+  return { code, name, retryable: retryable === "yes" };
+}
+
+/** Each type of a union of events; the compiler demands all of them, and no other. */
+export type Types<E extends { type: string }> = Record<E["type"], true>;
+
+/** The values of a field of an event, over all members of the union that have its type. */
+type ValueOf<E, T extends string, K extends string> = E extends { type: infer U }
+  ? T extends U
+    ? E extends Record<K, infer V>
+      ? V & string
+      : never
+    : never
+  : never;
+
+/** What a field of an event may say; the compiler demands all of it, and nothing else. */
+export type Values<E, T extends string, K extends string = "reason"> = Record<ValueOf<E, T, K>, true>;

@@ -1,4 +1,3 @@
-import { resolveSettings } from "@seaworthy/core";
 import {
   MemoryStore,
   type RefusalReason,
@@ -19,7 +18,7 @@ import { resolveLmdbOptions } from "../../packages/titanic/src/lmdb-options.js";
 import { resolvePostgresOptions } from "../../packages/titanic/src/postgres-options.js";
 import { verdictOn } from "../../packages/titanic/src/verdict.js";
 import { workspaceFile } from "./site.js";
-import { documented, named, pageSource, table } from "./tables.js";
+import { documented, named, pageSource, socketSettings, type Types, table } from "./tables.js";
 
 const page = await pageSource("docs/patterns/titanic.md");
 const readme = await workspaceFile("packages/titanic/README.md");
@@ -38,18 +37,12 @@ const options = {
   },
   "### LmdbStore": resolveLmdbOptions({}),
   "### PostgresStore": { ...place, ...postgres },
+  "### Socket": socketSettings,
 };
 
 describe("option tables have every option, with the default that the code has", () => {
   test.each(Object.entries(options))("%s", (heading, actual) => {
     expect(documented(table(page, heading), actual)).toStrictEqual(actual);
-  });
-
-  test("settings of sockets", () => {
-    const actual = resolveSettings("test", {});
-    const { curve, ...rest } = documented(table(page, "### Socket"), actual);
-    expect(curve).toBe(actual.curve);
-    expect(rest).toStrictEqual(actual);
   });
 
   test.each([
@@ -81,9 +74,6 @@ test("the README has every option of server and client, too", () => {
   expect(listed(ofServer).sort()).toEqual(Object.keys(options["### Server"]).sort());
   expect(listed(ofClient).sort()).toEqual(Object.keys(options["### Client"]).sort());
 });
-
-/** Each type of a union of events; the compiler demands all of them, and no other. */
-type Types<E extends { type: string }> = Record<E["type"], true>;
 
 const serverEvents: Types<TitanicServerEvent> = {
   "attempt-failed": true,

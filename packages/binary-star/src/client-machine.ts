@@ -95,7 +95,7 @@ export class BinaryStarClientMachine implements Machine<BinaryStarClientInput, B
     this.#now = now;
     switch (input.type) {
       case "received":
-        return this.#received(input.connection, input.answer);
+        return this.#received(input.connection, input.reply);
       case "request":
         return this.#request(input);
       case "abort":

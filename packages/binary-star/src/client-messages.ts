@@ -1,37 +1,23 @@
-import type { Frames, MessageDropped, RequestEffort, StatusEvent } from "@seaworthy/core";
+import type {
+  MessageDropped,
+  RequestClientCode,
+  RequestClientFailure,
+  RequestClientInput,
+  RequestClientOutput,
+  StatusEvent,
+} from "@seaworthy/core";
 import type { decodeAnswer, PublishedState } from "./wire.js";
 
 /** What a server said about one request: a reply, the report of a failed handler, or a refusal. */
 export type Answer = Exclude<ReturnType<typeof decodeAnswer>, { readonly type: "malformed" }>;
 
-/** What can happen to a client. `call` is the number that the application knows a request by. */
-export type BinaryStarClientInput =
-  | { readonly type: "connect" | "disconnect"; readonly endpoint: string }
-  | {
-      readonly type: "request";
-      readonly call: number;
-      readonly body: Frames;
-      readonly timeoutMs: number;
-      readonly attempts: number;
-    }
-  | { readonly type: "abort" | "not-taken"; readonly call: number }
-  | { readonly type: "close" }
-  | { readonly type: "up" | "down"; readonly connection: number; readonly reason?: string | undefined }
-  | { readonly type: "received"; readonly connection: number; readonly answer: Answer }
-  | { readonly type: "malformed"; readonly connection: number; readonly reason: string };
+/** What can happen to a client. */
+export type BinaryStarClientInput = RequestClientInput<Answer>;
 
 /** How a request failed. */
-export type RequestFailure = RequestEffort & {
-  readonly code:
-    | "ERR_REQUEST_TIMEOUT"
-    | "ERR_CONNECTION_LOST"
-    | "ERR_NOT_ACTIVE"
-    | "ERR_HANDLER_FAILED"
-    | "ERR_ABORTED"
-    | "ERR_CLOSED";
-  /** What the server's handler said. */
-  readonly message?: string;
-};
+export type RequestFailure = RequestClientFailure<
+  Exclude<RequestClientCode, "ERR_NOT_CONNECTED"> | "ERR_NOT_ACTIVE"
+>;
 
 /** Why a client left a server. */
 export type MoveReason =
@@ -102,21 +88,7 @@ export type BinaryStarClientEvent =
   | MessageDropped;
 
 /** What a client does. */
-export type BinaryStarClientOutput =
-  | { readonly type: "open"; readonly connection: number; readonly endpoint: string }
-  | { readonly type: "discard"; readonly connection: number }
-  | {
-      readonly type: "send";
-      readonly connection: number;
-      readonly call: number;
-      /** Number of the attempt, from 1. */
-      readonly attempt: number;
-      readonly id: { readonly epoch: bigint; readonly sequence: bigint };
-      readonly body: Frames;
-    }
-  | { readonly type: "answered"; readonly call: number; readonly body: Uint8Array[] }
-  | { readonly type: "failed"; readonly call: number; readonly failure: RequestFailure }
-  | { readonly type: "status"; readonly event: BinaryStarClientEvent };
+export type BinaryStarClientOutput = RequestClientOutput<BinaryStarClientEvent, RequestFailure>;
 
 /** Counters of a client. */
 export interface BinaryStarClientStats {

@@ -1,15 +1,12 @@
 import {
-  type AttemptLimits,
   type BackoffOptions,
   frameLimit,
   integer,
   milliseconds,
   nested,
   type OptionRule,
-  type RequestLimits,
   type ResolvedSettings,
   resolveOptions,
-  resolveRequestLimits,
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
@@ -93,13 +90,4 @@ export function resolveClientOptions(options: BinaryStarClientOptions = {}): Res
     settleMs: options.settleMs ?? LIVENESS * rest.heartbeatMs,
     socket: { ...socket, maxQueued, maxFrameBytes: frameLimit(OWNER, rest.maxBodyBytes, socket, given) },
   };
-}
-
-/**
- * The limits of one request: its own, or else the client's.
- *
- * @throws TypeError or RangeError that names the option at fault
- */
-export function resolveLimits(client: ResolvedClientOptions, limits: RequestLimits): AttemptLimits {
-  return resolveRequestLimits(`${OWNER}.request`, client, limits);
 }

@@ -1,40 +1,21 @@
 import { randomBytes } from "node:crypto";
-import {
-  AbortedError,
-  type Body,
-  bodyFrames,
-  byteLength,
-  ClosedError,
-  checkEndpoint,
-  LimitError,
-  RemoteError,
-  type RequestLimits,
-  RequestTimeoutError,
-  type SeaworthyError,
-  systemScheduler,
-} from "@seaworthy/core";
-import { type DriverStats, type NonEmptyFrames, OpenCalls, Role, ZmqTransport } from "@seaworthy/core/node";
+import { type Body, type RequestLimits, systemScheduler } from "@seaworthy/core";
+import { type DriverStats, type NonEmptyFrames, RequestClientRole, ZmqTransport } from "@seaworthy/core/node";
 import { BinaryStarClientMachine } from "./client-machine.js";
-import type { BinaryStarClientEvent, BinaryStarClientStats, RequestFailure } from "./client-messages.js";
-import {
-  type BinaryStarClientOptions,
-  type ResolvedClientOptions,
-  resolveClientOptions,
-  resolveLimits,
-} from "./client-options.js";
+import type { BinaryStarClientEvent, BinaryStarClientStats } from "./client-messages.js";
+import { type BinaryStarClientOptions, resolveClientOptions } from "./client-options.js";
 import { type WiredClient, wireClient } from "./client-wiring.js";
-import { ConnectionLostError, NotActiveError } from "./errors.js";
+import { NotActiveError } from "./errors.js";
 
 /** What one request may set for itself. */
 export interface BinaryStarRequestOptions extends RequestLimits {}
 
-interface Call {
-  resolve(body: NonEmptyFrames): void;
-  reject(error: SeaworthyError): void;
-  readonly signal: AbortSignal | undefined;
-}
-
 const OWNER = "BinaryStarClient";
+
+interface BinaryStarClientEngine extends WiredClient {
+  readonly machine: BinaryStarClientMachine;
+  readonly transport: ZmqTransport;
+}
 
 /**
  * The client of a pair. It talks to one server at a time, with up to `maxInFlight` requests in flight. When that server
@@ -57,31 +38,30 @@ const OWNER = "BinaryStarClient";
  * await client.close();
  * ```
  */
-export class BinaryStarClient extends Role<BinaryStarClientEvent> {
-  readonly #options: ResolvedClientOptions;
-  readonly #machine: BinaryStarClientMachine;
-  readonly #transport = new ZmqTransport(OWNER);
-  readonly #wired: WiredClient;
-  readonly #calls: OpenCalls<Call> = new OpenCalls((call) => this.#wired.feed({ type: "abort", call }));
-  #closing: Promise<void> | undefined;
-
+export class BinaryStarClient extends RequestClientRole<
+  BinaryStarClientEvent,
+  BinaryStarClientEngine,
+  "ERR_NOT_ACTIVE"
+> {
   /**
    * @throws TypeError or RangeError that names the option at fault
    */
   constructor(options: BinaryStarClientOptions = {}) {
-    super("binary-star");
-    this.#options = resolveClientOptions(options);
-    this.#machine = new BinaryStarClientMachine(this.#options, randomBytes(8).readBigUInt64BE(), Math.random);
-    this.#wired = wireClient(this.#machine, {
-      transport: this.#transport,
-      scheduler: systemScheduler,
-      socket: this.#options.socket,
-      owner: {
-        answered: (call, body) => this.#calls.settle(call)?.resolve(body as NonEmptyFrames),
-        failed: (call, failure) => this.#failed(call, failure),
-        status: (event) => this.report(event),
-      },
-    });
+    const resolved = resolveClientOptions(options);
+    const machine = new BinaryStarClientMachine(resolved, randomBytes(8).readBigUInt64BE(), Math.random);
+    const transport = new ZmqTransport(OWNER);
+    const { socket } = resolved;
+    super(
+      "binary-star",
+      OWNER,
+      resolved,
+      { ERR_NOT_ACTIVE: (effort) => new NotActiveError(effort) },
+      (owner) => ({
+        machine,
+        transport,
+        ...wireClient(machine, { transport, scheduler: systemScheduler, socket, owner }),
+      }),
+    );
   }
 
   /**
@@ -90,10 +70,8 @@ export class BinaryStarClient extends Role<BinaryStarClientEvent> {
    * @throws ClosedError if the client is closed; TypeError or RangeError if the endpoint is not
    * of the form `transport://address`
    */
-  connect(endpoint: string): void {
-    checkEndpoint(OWNER, endpoint, "connect");
-    if (this.#closing !== undefined) throw new ClosedError(OWNER);
-    this.#wired.feed({ type: "connect", endpoint });
+  override connect(endpoint: string): void {
+    super.connect(endpoint);
   }
 
   /**
@@ -102,14 +80,13 @@ export class BinaryStarClient extends Role<BinaryStarClientEvent> {
    *
    * @throws TypeError or RangeError if the endpoint is not of the form `transport://address`
    */
-  disconnect(endpoint: string): void {
-    checkEndpoint(OWNER, endpoint, "connect");
-    this.#wired.feed({ type: "disconnect", endpoint });
+  override disconnect(endpoint: string): void {
+    super.disconnect(endpoint);
   }
 
   /** The endpoint of the server that the client is connected to, whether that is active or not; `undefined` for none. */
   get server(): string | undefined {
-    return this.#machine.server;
+    return this.engine.machine.server;
   }
 
   /**
@@ -122,64 +99,13 @@ export class BinaryStarClient extends Role<BinaryStarClientEvent> {
    * @throws (by rejecting) RequestTimeoutError, ConnectionLostError, NotActiveError, RemoteError, AbortedError,
    * ClosedError, LimitError; TypeError or RangeError for wrong arguments
    */
-  async request(body: Body, options: BinaryStarRequestOptions = {}): Promise<NonEmptyFrames> {
-    const { signal } = options;
-    const limits = resolveLimits(this.#options, options);
-    const frames = bodyFrames(body);
-    const { maxBodyBytes, maxInFlight } = this.#options;
-    if (byteLength(frames) > maxBodyBytes) {
-      throw new LimitError("maxBodyBytes", maxBodyBytes, "request body is too large", false);
-    }
-    if (this.#closing !== undefined) throw new ClosedError(OWNER);
-    if (signal?.aborted) throw new AbortedError(signal.reason);
-    if (this.#calls.size >= maxInFlight)
-      throw new LimitError("maxInFlight", maxInFlight, "too many requests");
-    return new Promise((resolve, reject) => {
-      const call = this.#calls.add({ resolve, reject, signal });
-      this.#wired.feed({ type: "request", call, body: frames, ...limits });
-    });
+  override request(body: Body, options: BinaryStarRequestOptions = {}): Promise<NonEmptyFrames> {
+    return super.request(body, options);
   }
 
   /** Counters since construction, and how much is open now. */
   stats(): BinaryStarClientStats & { inFlight: number; sockets: DriverStats } {
-    const { stats, inFlight } = this.#machine;
-    return { ...stats, inFlight, sockets: this.#transport.stats() };
-  }
-
-  /**
-   * Takes no more requests, lets those in flight finish for up to `lingerMs`, rejects the rest
-   * with `ERR_CLOSED`, and closes the sockets.
-   */
-  override close(): Promise<void> {
-    // Closed from now on, also for whoever is told of what closing leads to.
-    this.#closing ??= Promise.resolve().then(() => this.#close());
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    await this.#calls.whenIdle(this.#options.lingerMs);
-    await this.#wired.close();
-  }
-
-  #failed(number: number, failure: RequestFailure): void {
-    const call = this.#calls.settle(number);
-    call?.reject(failureError(failure, call.signal));
-  }
-}
-
-function failureError(failure: RequestFailure, signal: AbortSignal | undefined): SeaworthyError {
-  switch (failure.code) {
-    case "ERR_REQUEST_TIMEOUT":
-      return new RequestTimeoutError(failure);
-    case "ERR_CONNECTION_LOST":
-      return new ConnectionLostError(failure);
-    case "ERR_NOT_ACTIVE":
-      return new NotActiveError(failure);
-    case "ERR_HANDLER_FAILED":
-      return new RemoteError(failure.message ?? "");
-    case "ERR_ABORTED":
-      return new AbortedError(signal?.reason);
-    case "ERR_CLOSED":
-      return new ClosedError(OWNER);
+    const { stats, inFlight } = this.engine.machine;
+    return { ...stats, inFlight, sockets: this.engine.transport.stats() };
   }
 }

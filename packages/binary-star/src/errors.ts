@@ -1,6 +1,7 @@
 import {
   type AbortedError,
   type ClosedError,
+  type ConnectionLostError,
   describeEffort,
   type LimitError,
   type RemoteError,
@@ -8,19 +9,6 @@ import {
   RequestError,
   type RequestTimeoutError,
 } from "@seaworthy/core";
-
-/** The connection broke, or was left for the other server, under the last attempt: its reply cannot come any more. */
-export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
-  override name = "ConnectionLostError";
-
-  constructor(effort: RequestEffort) {
-    super(
-      "ERR_CONNECTION_LOST",
-      `the connection was lost under the last attempt, after ${describeEffort(effort)}`,
-      effort,
-    );
-  }
-}
 
 /** The server that got the last attempt said that it is not active. It did not run it, unless it was deposed or stopped meanwhile. */
 export class NotActiveError extends RequestError<"ERR_NOT_ACTIVE"> {

@@ -11,6 +11,7 @@ export {
   BindError,
   type Body,
   ClosedError,
+  ConnectionLostError,
   type CurveOptions,
   LimitError,
   RemoteError,
@@ -31,7 +32,7 @@ export type {
   RequestFailure,
 } from "./client-messages.js";
 export type { BinaryStarClientOptions } from "./client-options.js";
-export { type BinaryStarRequestError, ConnectionLostError, NotActiveError } from "./errors.js";
+export { type BinaryStarRequestError, NotActiveError } from "./errors.js";
 export { type BinaryStarHooks, DeposedError } from "./hooks.js";
 export { BinaryStarRequest } from "./request.js";
 export {

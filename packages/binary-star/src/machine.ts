@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type RequestEffort, type RequestLimits, RequestServerMachine } from "@seaworthy/core";
+export { type RequestEffort, RequestServerMachine } from "@seaworthy/core";
 export {
   type Arbiter,
   type Bid,
@@ -28,7 +28,6 @@ export {
   type BinaryStarClientOptions,
   type ResolvedClientOptions,
   resolveClientOptions,
-  resolveLimits,
 } from "./client-options.js";
 export {
   type BinaryStarClientOwner,

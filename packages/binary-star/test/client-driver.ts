@@ -61,8 +61,8 @@ export class ClientDriver {
     return this.feed({ type: "down", connection, reason });
   }
 
-  receive(connection: number, answer: Answer): this {
-    return this.feed({ type: "received", connection, answer });
+  receive(connection: number, reply: Answer): this {
+    return this.feed({ type: "received", connection, reply });
   }
 
   reply(call: number, connection = 0, epoch = EPOCH): this {

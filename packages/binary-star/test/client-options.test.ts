@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BinaryStarClient } from "../src/client.js";
-import { resolveClientOptions, resolveLimits } from "../src/client-options.js";
+import { resolveClientOptions } from "../src/client-options.js";
 
 describe("client options", () => {
   it("have the guide's times, and attempts for more than one failover", () => {
@@ -49,20 +49,5 @@ describe("client options", () => {
     const construct = () => new BinaryStarClient(options as object);
     expect(construct).toThrow(kind);
     expect(construct).toThrow(message);
-  });
-});
-
-describe("limits of one request", () => {
-  const client = resolveClientOptions({ timeoutMs: 70, attempts: 7 });
-
-  it("are the client's unless given", () => {
-    expect(resolveLimits(client, {})).toEqual({ timeoutMs: 70, attempts: 7 });
-    expect(resolveLimits(client, { timeoutMs: 5, attempts: 1 })).toEqual({ timeoutMs: 5, attempts: 1 });
-  });
-
-  it("are checked by name", () => {
-    expect(() => resolveLimits(client, { attempts: 0 })).toThrow(
-      'BinaryStarClient.request: option "attempts"',
-    );
   });
 });

@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constantFrom("abort", "not-taken"), call }) },
   { weight: 6, arbitrary: fc.record({ type: constant("up"), connection: age }) },
   { weight: 2, arbitrary: fc.record({ type: constant("down"), connection: age }) },
-  { weight: 8, arbitrary: fc.record({ type: constant("received"), connection: age, answer }) },
+  { weight: 8, arbitrary: fc.record({ type: constant("received"), connection: age, reply: answer }) },
   {
     weight: 1,
     arbitrary: fc.record({ type: constant("malformed"), connection: age, reason: constant("?") }),

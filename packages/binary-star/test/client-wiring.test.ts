@@ -1,116 +1,62 @@
-import { type Scheduler, type SocketHandlers, type Transport, textFrame } from "@seaworthy/core";
+import { frameText, textFrame } from "@seaworthy/core";
 import { expect, it } from "vitest";
-import { BinaryStarClientMachine } from "../src/client-machine.js";
-import { resolveClientOptions } from "../src/client-options.js";
-import { wireClient } from "../src/client-wiring.js";
+import { FakeSockets, HandClock } from "../../core/test/support/fake-sockets.js";
+import { BinaryStarClientMachine, resolveClientOptions, wireClient } from "../src/machine.js";
 import { decodeRequest, encodeRefusal, encodeReply } from "../src/wire.js";
 
-interface Sent {
-  readonly frames: Uint8Array[];
-  readonly isWanted: (() => boolean) | undefined;
-}
-
-/** A transport whose sockets do nothing by themselves. */
-class Sockets implements Transport {
-  readonly handlers: SocketHandlers[] = [];
-  readonly specs: object[] = [];
-  readonly sent: Sent[] = [];
-  readonly lingers: number[] = [];
-  fault: Error | undefined;
-  isFull = false;
-
-  open(spec: object, handlers: SocketHandlers): ReturnType<Transport["open"]> {
-    if (this.fault !== undefined) throw this.fault;
-    this.specs.push(spec);
-    this.handlers.push(handlers);
-    return {
-      bind: (endpoint) => endpoint,
-      connect: () => {},
-      disconnect: () => {},
-      subscribe: () => {},
-      send: (frames, isWanted) => {
-        this.sent.push({ frames: frames as Uint8Array[], isWanted });
-        return !this.isFull;
-      },
-      close: async (lingerMs) => {
-        this.lingers.push(lingerMs);
-      },
-    };
-  }
-
-  backlog(): boolean {
-    return false;
-  }
-}
+/** Longer than the first pause before a connection is tried again. */
+const RECONNECT_MS = 200;
 
 function wire() {
-  const sockets = new Sockets();
-  let wake: (() => void) | undefined;
-  const time = { now: 0 };
-  const scheduler: Scheduler = {
-    now: () => time.now,
-    schedule(at, then) {
-      wake = () => {
-        time.now = Math.max(time.now, at);
-        then();
-      };
-      return () => {};
-    },
-  };
+  const [sockets, clock] = [new FakeSockets(), new HandClock()];
   const events: string[] = [];
   const options = resolveClientOptions({ backoff: { jitter: 0 } });
   const machine = new BinaryStarClientMachine(options, 1n, () => 0);
   const client = wireClient(machine, {
     transport: sockets,
-    scheduler,
+    scheduler: clock,
     socket: options.socket,
     owner: {
-      answered: (call, body) => events.push(`answered ${call} ${Buffer.concat(body)}`),
-      failed: (call, { code }) => events.push(`failed ${call} ${code}`),
+      answered: (call, body) => events.push(`answered ${call} ${body.map(frameText)}`),
+      failed: (call, { code, sent }) => events.push(`failed ${call} ${code}, sent ${sent}`),
       status: (event) => events.push("reason" in event ? `${event.type}: ${event.reason}` : event.type),
     },
   });
-  const ask = () =>
-    client.feed({ type: "request", call: 1, body: [textFrame("?")], timeoutMs: 100, attempts: 2 });
+  const up = () => sockets.at(0).handlers.connection?.({ type: "up", endpoint: "tcp://a:1" });
   const connect = () => {
     client.feed({ type: "connect", endpoint: "tcp://a:1" });
-    sockets.handlers[0]?.connection?.({ type: "up", endpoint: "tcp://a:1" });
+    up();
   };
-  return { sockets, client, events, connect, ask, wake: () => wake?.() };
+  const ask = () =>
+    client.feed({ type: "request", call: 1, body: [textFrame("?")], timeoutMs: 100, attempts: 2 });
+  return { sockets, clock, client, events, connect, up, ask };
 }
 
-it("a socket is connected once, and discarded with nothing of its queue sent any more", () => {
-  const { sockets, client, connect } = wire();
-  connect();
-  expect(sockets.specs).toEqual([expect.objectContaining({ type: "dealer", reconnect: false })]);
-  client.feed({ type: "disconnect", endpoint: "tcp://a:1" });
-  expect(sockets.lingers).toEqual([0]);
-});
-
 it("a socket that cannot be opened is a failed connection, and is tried again", () => {
-  const { sockets, client, events, wake } = wire();
+  const { sockets, clock, client, events, up } = wire();
   sockets.fault = new Error("Too many open files");
   client.feed({ type: "connect", endpoint: "tcp://a:1" });
   expect(events).toEqual(["connection-failed: Too many open files"]);
   sockets.fault = undefined;
-  wake();
-  sockets.handlers[0]?.connection?.({ type: "up", endpoint: "tcp://a:1" });
+  clock.until(RECONNECT_MS);
+  up();
   expect(events.at(-1)).toBe("connection-opened");
 });
 
 it("replies and refusals of a server's making are understood, and whatever else comes is dropped", () => {
-  const { sockets, events, connect, ask, wake } = wire();
+  const { sockets, clock, events, connect, ask } = wire();
   connect();
   ask();
-  const answer = (frames: Uint8Array[]) => sockets.handlers[0]?.message(frames);
+  const { handlers, sent } = sockets.at(0);
+  const answer = (frames: Uint8Array[]) => handlers.message(frames);
   answer([textFrame("what?")]);
   expect(events.at(-1)).toMatch(/^message-dropped: /);
-  const request = decodeRequest([textFrame("route"), ...(sockets.sent[0]?.frames ?? [])]);
+  const request = decodeRequest([textFrame("route"), ...(sent[0] ?? [])]);
   if (request.type === "malformed") throw new Error(request.reason);
   answer((encodeRefusal(request, "passive", 20) as Uint8Array[]).slice(1));
   expect(events.at(-1)).toBe("request-retried: refused");
-  wake();
-  expect(sockets.sent).toHaveLength(2);
+  clock.until(20);
+  expect(sent).toHaveLength(2);
   answer((encodeReply(request.route, [textFrame("!")]) as Uint8Array[]).slice(1));
   expect(events.at(-1)).toBe("answered 1 !");
 });
@@ -119,26 +65,19 @@ it("fault: what waits in the socket's queue is not wanted once its caller was to
   const { sockets, client, events, connect, ask } = wire();
   connect();
   ask();
-  expect(sockets.sent[0]?.isWanted?.()).toBe(true);
+  const [isWanted] = sockets.at(0).wanted;
+  expect(isWanted?.()).toBe(true);
   client.feed({ type: "abort", call: 1 });
-  expect(events).toContain("failed 1 ERR_ABORTED");
-  expect(sockets.sent[0]?.isWanted?.()).toBe(false);
+  expect(events).toContain("failed 1 ERR_ABORTED, sent 1");
+  expect(isWanted?.()).toBe(false);
 });
 
 it("a request that the full send queue does not take counts as not sent", () => {
-  const { sockets, events, connect, ask } = wire();
-  sockets.isFull = true;
-  connect();
-  ask();
-  expect(events).toContain("send-refused");
-  expect(sockets.sent[0]?.isWanted?.()).toBe(false);
-});
-
-it("closing ends what is in flight and all sockets", async () => {
   const { sockets, client, events, connect, ask } = wire();
   connect();
+  sockets.at(0).isFull = true;
   ask();
-  await client.close();
-  expect(events).toContain("failed 1 ERR_CLOSED");
-  expect(sockets.lingers).toEqual([0]);
+  expect(events).toContain("send-refused");
+  client.feed({ type: "abort", call: 1 });
+  expect(events).toContain("failed 1 ERR_ABORTED, sent 0");
 });

@@ -88,6 +88,20 @@ export {
   resolveQueueSockets,
 } from "./queue-sockets.js";
 export { ReplyCache, type ReplyCacheBounds, type ReplyCacheOptions } from "./reply-cache.js";
+export type {
+  RequestClientCall,
+  RequestClientCode,
+  RequestClientFailure,
+  RequestClientInput,
+  RequestClientOutput,
+  RequestClientOwner,
+} from "./request-client-messages.js";
+export {
+  type RequestClientMachine,
+  type RequestClientSurroundings,
+  type WiredRequestClient,
+  wireRequestClient,
+} from "./request-client-wiring.js";
 export {
   type DeskRequest,
   type DropReason,
@@ -112,7 +126,9 @@ export {
   withKind,
 } from "./request-envelope.js";
 export {
+  ConnectionLostError,
   describeEffort,
+  NotConnectedError,
   RemoteError,
   type RequestEffort,
   RequestError,

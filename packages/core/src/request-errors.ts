@@ -36,6 +36,31 @@ export class RequestTimeoutError extends RequestError<"ERR_REQUEST_TIMEOUT"> {
   }
 }
 
+/**
+ * Every connection that had the last attempt broke, or was given up: for want of room, or for another server. Its reply
+ * cannot come any more.
+ */
+export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
+  override name = "ConnectionLostError";
+
+  constructor(effort: RequestEffort) {
+    super(
+      "ERR_CONNECTION_LOST",
+      `the connection was lost under the last attempt, after ${describeEffort(effort)}`,
+      effort,
+    );
+  }
+}
+
+/** With `immediate`: no server could take the request when it was made; it was not sent. */
+export class NotConnectedError extends RequestError<"ERR_NOT_CONNECTED"> {
+  override name = "NotConnectedError";
+
+  constructor(effort: RequestEffort) {
+    super("ERR_NOT_CONNECTED", "no server is connected", effort);
+  }
+}
+
 /** The handler of a Seaworthy server or worker threw; the message is what it said. Trying again is up to the caller. */
 export class RemoteError extends SeaworthyError<"ERR_HANDLER_FAILED"> {
   override name = "RemoteError";

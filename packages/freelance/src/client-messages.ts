@@ -4,7 +4,8 @@ import type {
   MessageDropped,
   RefusalReason,
   Reply,
-  RequestEffort,
+  RequestClientCall,
+  RequestClientFailure,
   RequestId,
   StatusEvent,
 } from "@seaworthy/core";
@@ -15,21 +16,9 @@ import type { Pong } from "./wire.js";
 /** Why a message was not sent: the ROUTER refused it, or the socket's queue is full. */
 export type SendRefusal = RefusalReason | "queue-full";
 
-/**
- * What can happen to a client. `call` is the number that the application knows a request by, `connection` the
- * one that the client gave when it asked for the connection to be opened.
- */
+/** What can happen to a client. `connection` is the number that it gave when it asked for the connection to be opened. */
 export type FreelanceClientInput =
-  | { readonly type: "connect" | "disconnect"; readonly endpoint: string }
-  | {
-      readonly type: "request";
-      readonly call: number;
-      readonly body: Frames;
-      readonly timeoutMs: number;
-      readonly attempts: number;
-    }
-  | { readonly type: "abort"; readonly call: number }
-  | { readonly type: "close" }
+  | RequestClientCall
   /** `failed`: the connection could not be made. */
   | {
       readonly type: "up" | "down" | "failed";
@@ -53,17 +42,7 @@ export type FreelanceClientInput =
     };
 
 /** How a request failed. */
-export type FreelanceFailure = RequestEffort & {
-  readonly code:
-    | "ERR_REQUEST_TIMEOUT"
-    | "ERR_CONNECTION_LOST"
-    | "ERR_NOT_CONNECTED"
-    | "ERR_HANDLER_FAILED"
-    | "ERR_ABORTED"
-    | "ERR_CLOSED";
-  /** What the server's handler said. */
-  readonly message?: string;
-};
+export type FreelanceFailure = RequestClientFailure;
 
 /** Status events of a client; `call` numbers its requests from 1. */
 export type FreelanceClientEvent =

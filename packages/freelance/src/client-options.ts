@@ -1,5 +1,4 @@
 import {
-  type AttemptLimits,
   attemptRules,
   type BackoffOptions,
   choice,
@@ -11,10 +10,8 @@ import {
   nested,
   number,
   type OptionRule,
-  type RequestLimits,
   type ResolvedSettings,
   resolveOptions,
-  resolveRequestLimits,
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
@@ -130,15 +127,6 @@ export function resolveClientOptions(options: FreelanceClientOptions = {}): Reso
     (strategy === "tracked" ? Math.max(socket.sendHighWaterMark, 2 * maxInFlight) : socket.sendHighWaterMark);
   const maxFrameBytes = frameLimit(OWNER, rest.maxBodyBytes, socket, given);
   return { ...rest, socket: { ...socket, maxQueued, sendHighWaterMark, maxFrameBytes } };
-}
-
-/**
- * The limits of one request: its own, or else the client's.
- *
- * @throws TypeError or RangeError that names the option at fault
- */
-export function resolveLimits(client: ResolvedClientOptions, limits: RequestLimits): AttemptLimits {
-  return resolveRequestLimits(`${OWNER}.request`, client, limits);
 }
 
 function checkHedging({

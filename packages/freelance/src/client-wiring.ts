@@ -1,4 +1,9 @@
-import { MachineHost, type Scheduler, type SocketSettings, type Transport } from "@seaworthy/core";
+import {
+  MachineHost,
+  type RequestClientOwner,
+  type RequestClientSurroundings,
+  type WiredRequestClient,
+} from "@seaworthy/core";
 import { type Channel, type ChannelGround, dealerChannel, RouterChannel } from "./client-channels.js";
 import type { FreelanceClientMachine } from "./client-machine.js";
 import type {
@@ -16,28 +21,17 @@ import {
 } from "./wire.js";
 
 /** Whom the outcomes of requests are told to. */
-export interface FreelanceClientOwner {
-  answered(call: number, body: Uint8Array[]): void;
-  failed(call: number, failure: FreelanceFailure): void;
-  status(event: FreelanceClientEvent): void;
-}
+export type FreelanceClientOwner = RequestClientOwner<FreelanceClientEvent, FreelanceFailure>;
 
 /** Where a client machine lives. */
-export interface FreelanceClientSurroundings {
-  transport: Transport;
-  scheduler: Scheduler;
+export interface FreelanceClientSurroundings
+  extends RequestClientSurroundings<FreelanceClientEvent, FreelanceFailure> {
   /** The machine's. */
   strategy: FreelanceStrategy;
-  socket: SocketSettings;
-  owner: FreelanceClientOwner;
 }
 
 /** A client machine with sockets around it. */
-export interface WiredClient {
-  feed(input: FreelanceClientInput): void;
-  /** Ends what is in flight and closes all sockets. */
-  close(): Promise<void>;
-}
+export type WiredClient = WiredRequestClient<FreelanceClientInput>;
 
 function openChannel(strategy: FreelanceStrategy, ground: ChannelGround): Channel {
   switch (strategy) {

@@ -1,45 +1,24 @@
 import { randomBytes } from "node:crypto";
-import {
-  AbortedError,
-  type Body,
-  bodyFrames,
-  byteLength,
-  ClosedError,
-  checkEndpoint,
-  LimitError,
-  RemoteError,
-  type RequestLimits,
-  RequestTimeoutError,
-  type SeaworthyError,
-  systemScheduler,
-} from "@seaworthy/core";
-import { type DriverStats, type NonEmptyFrames, OpenCalls, Role, ZmqTransport } from "@seaworthy/core/node";
+import { type Body, LimitError, type RequestLimits, systemScheduler } from "@seaworthy/core";
+import { type DriverStats, type NonEmptyFrames, RequestClientRole, ZmqTransport } from "@seaworthy/core/node";
 import { FreelanceClientMachine } from "./client-machine.js";
 import type {
   FreelanceClientEvent,
   FreelanceClientStats,
-  FreelanceFailure,
   FreelanceServerStatistics,
 } from "./client-messages.js";
-import {
-  type FreelanceClientOptions,
-  type ResolvedClientOptions,
-  resolveClientOptions,
-  resolveLimits,
-} from "./client-options.js";
+import { type FreelanceClientOptions, resolveClientOptions } from "./client-options.js";
 import { type WiredClient, wireClient } from "./client-wiring.js";
-import { ConnectionLostError, NotConnectedError } from "./errors.js";
 
 /** What one request may set for itself. */
 export interface FreelanceRequestOptions extends RequestLimits {}
 
-interface Call {
-  resolve(body: NonEmptyFrames): void;
-  reject(error: SeaworthyError): void;
-  readonly signal: AbortSignal | undefined;
-}
-
 const OWNER = "FreelanceClient";
+
+interface FreelanceClientEngine extends WiredClient {
+  readonly machine: FreelanceClientMachine;
+  readonly transport: ZmqTransport;
+}
 
 /**
  * A client of many servers that do the same, with no broker between. Each request ends in its own reply, or in a typed
@@ -65,33 +44,23 @@ const OWNER = "FreelanceClient";
  * await client.close();
  * ```
  */
-export class FreelanceClient extends Role<FreelanceClientEvent> {
-  readonly #options: ResolvedClientOptions;
-  readonly #machine: FreelanceClientMachine;
-  readonly #transport = new ZmqTransport(OWNER);
-  readonly #wired: WiredClient;
-  readonly #calls: OpenCalls<Call> = new OpenCalls((call) => this.#wired.feed({ type: "abort", call }));
-  #closing: Promise<void> | undefined;
+export class FreelanceClient extends RequestClientRole<FreelanceClientEvent, FreelanceClientEngine> {
+  readonly #maxServers: number;
 
   /**
    * @throws TypeError or RangeError that names the option at fault
    */
   constructor(options: FreelanceClientOptions = {}) {
-    super("freelance");
-    this.#options = resolveClientOptions(options);
-    const { strategy, socket } = this.#options;
-    this.#machine = new FreelanceClientMachine(this.#options, randomBytes(8).readBigUInt64BE(), Math.random);
-    this.#wired = wireClient(this.#machine, {
-      transport: this.#transport,
-      scheduler: systemScheduler,
-      strategy,
-      socket,
-      owner: {
-        answered: (call, body) => this.#calls.settle(call)?.resolve(body as NonEmptyFrames),
-        failed: (call, failure) => this.#failed(call, failure),
-        status: (event) => this.report(event),
-      },
-    });
+    const resolved = resolveClientOptions(options);
+    const machine = new FreelanceClientMachine(resolved, randomBytes(8).readBigUInt64BE(), Math.random);
+    const transport = new ZmqTransport(OWNER);
+    const { socket, strategy } = resolved;
+    super("freelance", OWNER, resolved, {}, (owner) => ({
+      machine,
+      transport,
+      ...wireClient(machine, { transport, scheduler: systemScheduler, strategy, socket, owner }),
+    }));
+    this.#maxServers = resolved.maxServers;
   }
 
   /**
@@ -100,13 +69,12 @@ export class FreelanceClient extends Role<FreelanceClientEvent> {
    * @throws ClosedError if the client is closed; LimitError beyond `maxServers`; TypeError or RangeError if the endpoint
    * is not of the form `transport://address`
    */
-  connect(endpoint: string): void {
-    checkEndpoint(OWNER, endpoint, "connect");
-    if (this.#closing !== undefined) throw new ClosedError(OWNER);
-    const { maxServers } = this.#options;
-    if (!this.#machine.has(endpoint) && this.#machine.serverCount >= maxServers)
-      throw new LimitError("maxServers", maxServers, "too many servers");
-    this.#wired.feed({ type: "connect", endpoint });
+  override connect(endpoint: string): void {
+    this.assertConnectable(endpoint);
+    const { machine } = this.engine;
+    if (!machine.has(endpoint) && machine.serverCount >= this.#maxServers)
+      throw new LimitError("maxServers", this.#maxServers, "too many servers");
+    this.engine.feed({ type: "connect", endpoint });
   }
 
   /**
@@ -115,9 +83,8 @@ export class FreelanceClient extends Role<FreelanceClientEvent> {
    *
    * @throws TypeError or RangeError if the endpoint is not of the form `transport://address`
    */
-  disconnect(endpoint: string): void {
-    checkEndpoint(OWNER, endpoint, "connect");
-    this.#wired.feed({ type: "disconnect", endpoint });
+  override disconnect(endpoint: string): void {
+    super.disconnect(endpoint);
   }
 
   /**
@@ -130,27 +97,13 @@ export class FreelanceClient extends Role<FreelanceClientEvent> {
    * @throws (by rejecting) RequestTimeoutError, ConnectionLostError, NotConnectedError,
    * RemoteError, AbortedError, ClosedError, LimitError; TypeError or RangeError for wrong arguments
    */
-  async request(body: Body, options: FreelanceRequestOptions = {}): Promise<NonEmptyFrames> {
-    const { signal } = options;
-    const limits = resolveLimits(this.#options, options);
-    const frames = bodyFrames(body);
-    const { maxBodyBytes, maxInFlight } = this.#options;
-    if (byteLength(frames) > maxBodyBytes) {
-      throw new LimitError("maxBodyBytes", maxBodyBytes, "request body is too large", false);
-    }
-    if (this.#closing !== undefined) throw new ClosedError(OWNER);
-    if (signal?.aborted) throw new AbortedError(signal.reason);
-    if (this.#calls.size >= maxInFlight)
-      throw new LimitError("maxInFlight", maxInFlight, "too many requests");
-    return new Promise((resolve, reject) => {
-      const call = this.#calls.add({ resolve, reject, signal });
-      this.#wired.feed({ type: "request", call, body: frames, ...limits });
-    });
+  override request(body: Body, options: FreelanceRequestOptions = {}): Promise<NonEmptyFrames> {
+    return super.request(body, options);
   }
 
   /** What is known of each server, in the order in which they were entered. */
   servers(): FreelanceServerStatistics[] {
-    return this.#machine.servers(systemScheduler.now());
+    return this.engine.machine.servers(systemScheduler.now());
   }
 
   /** Counters since construction, and how much is in flight and alive now. */
@@ -160,44 +113,7 @@ export class FreelanceClient extends Role<FreelanceClientEvent> {
     aliveServers: number;
     sockets: DriverStats;
   } {
-    const { stats, inFlight, serverCount: servers, aliveCount: aliveServers } = this.#machine;
-    return { ...stats, inFlight, servers, aliveServers, sockets: this.#transport.stats() };
-  }
-
-  /**
-   * Takes no more requests, lets those in flight finish for up to `lingerMs`, rejects the rest
-   * with `ERR_CLOSED`, and closes the sockets.
-   */
-  override close(): Promise<void> {
-    // Closed from now on, also for whoever is told of what closing leads to.
-    this.#closing ??= Promise.resolve().then(() => this.#close());
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    await this.#calls.whenIdle(this.#options.lingerMs);
-    await this.#wired.close();
-  }
-
-  #failed(number: number, failure: FreelanceFailure): void {
-    const call = this.#calls.settle(number);
-    call?.reject(failureError(failure, call.signal));
-  }
-}
-
-function failureError(failure: FreelanceFailure, signal: AbortSignal | undefined): SeaworthyError {
-  switch (failure.code) {
-    case "ERR_REQUEST_TIMEOUT":
-      return new RequestTimeoutError(failure);
-    case "ERR_CONNECTION_LOST":
-      return new ConnectionLostError(failure);
-    case "ERR_NOT_CONNECTED":
-      return new NotConnectedError(failure);
-    case "ERR_HANDLER_FAILED":
-      return new RemoteError(failure.message ?? "");
-    case "ERR_ABORTED":
-      return new AbortedError(signal?.reason);
-    case "ERR_CLOSED":
-      return new ClosedError(OWNER);
+    const { stats, inFlight, serverCount: servers, aliveCount: aliveServers } = this.engine.machine;
+    return { ...stats, inFlight, servers, aliveServers, sockets: this.engine.transport.stats() };
   }
 }

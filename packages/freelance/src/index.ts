@@ -11,8 +11,10 @@ export {
   BindError,
   type Body,
   ClosedError,
+  ConnectionLostError,
   type CurveOptions,
   LimitError,
+  NotConnectedError,
   RemoteError,
   type ReplyCacheOptions,
   type RequestEffort,
@@ -30,7 +32,7 @@ export type {
   SendRefusal,
 } from "./client-messages.js";
 export type { FreelanceClientOptions, FreelanceStrategy } from "./client-options.js";
-export { ConnectionLostError, type FreelanceRequestError, NotConnectedError } from "./errors.js";
+export type { FreelanceRequestError } from "./errors.js";
 export {
   type FreelanceBindOptions,
   type FreelanceHandler,

@@ -11,7 +11,6 @@ export {
   type Reply,
   type RequestEffort,
   type RequestId,
-  type RequestLimits,
 } from "@seaworthy/core";
 export { type CallAction, type CallEvent, type CallState, callLife } from "./call-life.js";
 export { FreelanceClientMachine } from "./client-machine.js";
@@ -29,7 +28,6 @@ export {
   type FreelanceStrategy,
   type ResolvedClientOptions,
   resolveClientOptions,
-  resolveLimits,
 } from "./client-options.js";
 export {
   type FreelanceClientOwner,

@@ -1,7 +1,7 @@
 import { BindError } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { FreelanceClient, FreelanceServer } from "../src/index.js";
-import { resolveClientOptions, resolveLimits, resolveServerOptions } from "../src/machine.js";
+import { resolveClientOptions, resolveServerOptions } from "../src/machine.js";
 import { bindNamed, nameEndpoint } from "../src/server-name.js";
 
 describe("client options", () => {
@@ -60,15 +60,6 @@ describe("client options", () => {
     expect(resolveClientOptions({ ...limits, strategy: "failover" }).socket.sendHighWaterMark).toBe(1000);
     const socket = { maxQueued: 5, sendHighWaterMark: 7 };
     expect(resolveClientOptions({ ...limits, socket }).socket).toMatchObject(socket);
-  });
-
-  it("a request may have limits of its own, which are checked as well", () => {
-    const client = resolveClientOptions({ timeoutMs: 70, attempts: 7 });
-    expect(resolveLimits(client, {})).toEqual({ timeoutMs: 70, attempts: 7 });
-    expect(resolveLimits(client, { timeoutMs: 5, attempts: 1 })).toEqual({ timeoutMs: 5, attempts: 1 });
-    expect(() => resolveLimits(client, { timeoutMs: -1 })).toThrow(
-      'FreelanceClient.request: option "timeoutMs"',
-    );
   });
 });
 

@@ -1,34 +1,19 @@
-import type { Frames, MessageDropped, ReplaceReason, RequestEffort, StatusEvent } from "@seaworthy/core";
-import type { FailureReply, Reply, RequestId } from "./wire.js";
+import type {
+  FailureReply,
+  MessageDropped,
+  ReplaceReason,
+  Reply,
+  RequestClientFailure,
+  RequestClientInput,
+  RequestClientOutput,
+  StatusEvent,
+} from "@seaworthy/core";
 
-/** What can happen to a client. `call` is the number that the application knows a request by. */
-export type LazyPirateClientInput =
-  | { readonly type: "connect" | "disconnect"; readonly endpoint: string }
-  | {
-      readonly type: "request";
-      readonly call: number;
-      readonly body: Frames;
-      readonly timeoutMs: number;
-      readonly attempts: number;
-    }
-  | { readonly type: "abort" | "not-taken"; readonly call: number }
-  | { readonly type: "close" }
-  | { readonly type: "up" | "down"; readonly connection: number; readonly reason?: string | undefined }
-  | { readonly type: "received"; readonly connection: number; readonly reply: Reply | FailureReply }
-  | { readonly type: "malformed"; readonly connection: number; readonly reason: string };
+/** What can happen to a client. */
+export type LazyPirateClientInput = RequestClientInput<Reply | FailureReply>;
 
 /** How a request failed. */
-export type RequestFailure = RequestEffort & {
-  readonly code:
-    | "ERR_REQUEST_TIMEOUT"
-    | "ERR_CONNECTION_LOST"
-    | "ERR_NOT_CONNECTED"
-    | "ERR_HANDLER_FAILED"
-    | "ERR_ABORTED"
-    | "ERR_CLOSED";
-  /** What the server's handler said. */
-  readonly message?: string;
-};
+export type RequestFailure = RequestClientFailure;
 
 /** Status events of a client; `call` numbers its requests from 1. */
 export type LazyPirateClientEvent =
@@ -73,21 +58,7 @@ export type LazyPirateClientEvent =
   | MessageDropped;
 
 /** What a client does. */
-export type LazyPirateClientOutput =
-  | { readonly type: "open"; readonly connection: number; readonly endpoint: string }
-  | { readonly type: "discard"; readonly connection: number }
-  | {
-      readonly type: "send";
-      readonly connection: number;
-      readonly call: number;
-      /** Number of the attempt, from 1. */
-      readonly attempt: number;
-      readonly id: RequestId;
-      readonly body: Frames;
-    }
-  | { readonly type: "answered"; readonly call: number; readonly body: Uint8Array[] }
-  | { readonly type: "failed"; readonly call: number; readonly failure: RequestFailure }
-  | { readonly type: "status"; readonly event: LazyPirateClientEvent };
+export type LazyPirateClientOutput = RequestClientOutput<LazyPirateClientEvent, RequestFailure>;
 
 /** Counters of a client. */
 export interface LazyPirateClientStats {

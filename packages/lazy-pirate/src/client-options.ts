@@ -1,5 +1,4 @@
 import {
-  type AttemptLimits,
   attemptRules,
   type BackoffOptions,
   flag,
@@ -8,10 +7,8 @@ import {
   milliseconds,
   nested,
   type OptionRule,
-  type RequestLimits,
   type ResolvedSettings,
   resolveOptions,
-  resolveRequestLimits,
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
@@ -86,13 +83,4 @@ export function resolveClientOptions(options: LazyPirateClientOptions = {}): Res
     ...rest,
     socket: { ...socket, maxQueued, maxFrameBytes: frameLimit(OWNER, rest.maxBodyBytes, socket, given) },
   };
-}
-
-/**
- * The limits of one request: its own, or else the client's.
- *
- * @throws TypeError or RangeError that names the option at fault
- */
-export function resolveLimits(client: ResolvedClientOptions, limits: RequestLimits): AttemptLimits {
-  return resolveRequestLimits(`${OWNER}.request`, client, limits);
 }

@@ -1,35 +1,12 @@
-import {
-  type AbortedError,
-  type ClosedError,
-  describeEffort,
-  type LimitError,
-  type RemoteError,
-  type RequestEffort,
-  RequestError,
-  type RequestTimeoutError,
+import type {
+  AbortedError,
+  ClosedError,
+  ConnectionLostError,
+  LimitError,
+  NotConnectedError,
+  RemoteError,
+  RequestTimeoutError,
 } from "@seaworthy/core";
-
-/** The connection broke, or was given up for want of room, under the last attempt: its reply cannot come any more. */
-export class ConnectionLostError extends RequestError<"ERR_CONNECTION_LOST"> {
-  override name = "ConnectionLostError";
-
-  constructor(effort: RequestEffort) {
-    super(
-      "ERR_CONNECTION_LOST",
-      `the connection was lost under the last attempt, after ${describeEffort(effort)}`,
-      effort,
-    );
-  }
-}
-
-/** With `immediate`: no server was connected when the request was made; it was not sent. */
-export class NotConnectedError extends RequestError<"ERR_NOT_CONNECTED"> {
-  override name = "NotConnectedError";
-
-  constructor(effort: RequestEffort) {
-    super("ERR_NOT_CONNECTED", "no server is connected", effort);
-  }
-}
 
 /**
  * What `request()` rejects with, besides a `TypeError` or `RangeError` for wrong arguments. Its `code`

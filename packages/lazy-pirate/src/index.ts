@@ -10,8 +10,10 @@ export {
   BindError,
   type Body,
   ClosedError,
+  ConnectionLostError,
   type CurveOptions,
   LimitError,
+  NotConnectedError,
   RemoteError,
   type ReplaceReason,
   type ReplyCacheOptions,
@@ -24,7 +26,7 @@ export type { NonEmptyFrames, ServeOptions } from "@seaworthy/core/node";
 export { LazyPirateClient, type LazyPirateRequestOptions } from "./client.js";
 export type { LazyPirateClientEvent, LazyPirateClientStats, RequestFailure } from "./client-messages.js";
 export type { LazyPirateClientOptions } from "./client-options.js";
-export { ConnectionLostError, type LazyPirateRequestError, NotConnectedError } from "./errors.js";
+export type { LazyPirateRequestError } from "./errors.js";
 export { LazyPirateRequest } from "./request.js";
 export { type LazyPirateHandler, LazyPirateServer } from "./server.js";
 export type { LazyPirateServerEvent, LazyPirateServerStats } from "./server-messages.js";

@@ -10,7 +10,6 @@ export {
   type ReplaceReason,
   type ReplyCacheOptions,
   type RequestEffort,
-  type RequestLimits,
   RequestServerMachine as LazyPirateServerMachine,
 } from "@seaworthy/core";
 export { LazyPirateClientMachine } from "./client-machine.js";
@@ -25,7 +24,6 @@ export {
   type LazyPirateClientOptions,
   type ResolvedClientOptions,
   resolveClientOptions,
-  resolveLimits,
 } from "./client-options.js";
 export {
   type LazyPirateClientOwner,

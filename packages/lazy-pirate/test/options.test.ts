@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LazyPirateClient, LazyPirateServer } from "../src/index.js";
-import { resolveClientOptions, resolveLimits, resolveServerOptions } from "../src/machine.js";
+import { resolveClientOptions, resolveServerOptions } from "../src/machine.js";
 
 describe("client options", () => {
   it("have the guide's defaults", () => {
@@ -75,25 +75,5 @@ describe("server options", () => {
     expect(resolveServerOptions({ replyCache: { maxEntries: 5 } }).replyCache).toMatchObject({
       maxEntries: 5,
     });
-  });
-});
-
-describe("limits of one request", () => {
-  const client = resolveClientOptions({ timeoutMs: 70, attempts: 7 });
-
-  it("are the client's unless given", () => {
-    expect(resolveLimits(client, {})).toEqual({ timeoutMs: 70, attempts: 7 });
-    expect(resolveLimits(client, { timeoutMs: 5, attempts: 1 })).toEqual({ timeoutMs: 5, attempts: 1 });
-  });
-
-  it("are checked by name", () => {
-    expect(() => resolveLimits(client, { timeoutMs: -1 })).toThrow(
-      'LazyPirateClient.request: option "timeoutMs"',
-    );
-    expect(() => resolveLimits(client, { attempts: 0 })).toThrow(
-      'LazyPirateClient.request: option "attempts"',
-    );
-    expect(() => resolveLimits(client, { timeout: 10 } as object)).toThrow('there is no option "timeout"');
-    expect(() => resolveLimits(client, { signal: {} as AbortSignal })).toThrow("an AbortSignal");
   });
 });

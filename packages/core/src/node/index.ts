@@ -5,6 +5,12 @@
  * @module
  */
 export { OpenCalls } from "./calls.js";
+export {
+  type OwnRequestErrors,
+  type RequestClientEngine,
+  RequestClientRole,
+  type RequestClientRoleOptions,
+} from "./client-role.js";
 export { type DriverStats, SocketDriver } from "./driver.js";
 export { Inbox, type InboxOwner, type ServeOptions } from "./inbox.js";
 export { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
