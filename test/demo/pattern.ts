@@ -28,9 +28,8 @@ export interface DemoRole {
 }
 
 /**
- * What is counted, in a process of its own: it has the pattern do its work, as long as it runs, and judges by what it
- * sees itself what became of all that was sent. `LoadReport.sent` is the sum of what was answered, failed, lost and
- * mismatched, and of what is in flight.
+ * What is counted, in a process of its own: it has the pattern do its work, as long as it runs, and judges what became of
+ * all that was sent. It does so by what it has seen itself, and never by what the pattern says of itself alone.
  */
 export interface Workload {
   /** Begins, and resolves when the first thing sent has been answered. */

@@ -131,7 +131,8 @@ export class Performance {
       load,
       faults: this.#faults,
     };
-    step.title = `${count.format(load.sent)} ${terms.things}: ${count.format(load.lost)} lost, ${count.format(load.mismatched)} mismatched`;
+    const ends = (["failed", "lost", "mismatched"] as const).map((name) => part(load, terms, name));
+    step.title = `${count.format(load.sent)} ${terms.things}: ${ends.join(", ")}`;
     this.#sayAt(step.title);
   }
 
@@ -167,15 +168,22 @@ export class Performance {
   }
 }
 
-function counters(report: LoadReport, { words }: Terms): string {
-  const part = (name: "answered" | "retried" | "failed" | "lost"): string =>
-    `${count.format(report[name])} ${words[name] ?? name}`;
+/** A counter with its name. */
+function part(
+  report: LoadReport,
+  { words }: Terms,
+  name: "answered" | "retried" | "failed" | "lost" | "mismatched",
+): string {
+  return `${count.format(report[name])} ${words[name] ?? name}`;
+}
+
+function counters(report: LoadReport, terms: Terms): string {
   return [
-    part("answered"),
+    part(report, terms, "answered"),
     `${count.format(report.inFlight)} in flight`,
-    part("retried"),
-    part("failed"),
-    part("lost"),
+    part(report, terms, "retried"),
+    part(report, terms, "failed"),
+    part(report, terms, "lost"),
   ].join(" ");
 }
 

@@ -28,7 +28,7 @@ export function isSound({ load, faults }: PatternResult): boolean {
   return load.lost === 0 && load.mismatched === 0 && load.answered > 0 && recovered;
 }
 
-// Columns stand apart by a space alone: with all that is counted, a frame would not fit into 80 columns.
+// Columns stand apart by spaces alone: with all that is counted, a frame would not fit into 80 columns.
 const PLAIN = {
   top: "",
   "top-mid": "",
@@ -44,16 +44,20 @@ const PLAIN = {
   "mid-mid": "",
   right: "",
   "right-mid": "",
-  middle: " ",
 };
 
-function table(head: readonly string[], rows: readonly (readonly string[])[], numbersFrom: number): string {
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  numbersFrom: number,
+  gap: string,
+): string {
   const right = head.map((_, index) => (index < numbersFrom ? "left" : "right") as "left" | "right");
   const lines = new Table({
     head: [...head],
-    chars: PLAIN,
+    chars: { ...PLAIN, middle: gap },
     colAligns: right,
-    style: { head: process.stdout.isTTY ? ["bold"] : [], border: [], "padding-left": 0, "padding-right": 1 },
+    style: { head: process.stdout.isTTY ? ["bold"] : [], border: [], "padding-left": 0, "padding-right": 0 },
   });
   for (const row of rows) lines.push([...row]);
   return lines
@@ -157,7 +161,7 @@ function faultTable(results: readonly PatternResult[], inRounds: boolean): strin
   const rows = results.flatMap((result) => result.faults.map((fault) => faultRow(marked(result), fault)));
   const cut = (row: readonly string[]): string[] =>
     row.filter((_, index) => inRounds || !ROUND_COLUMNS.includes(head[index] as string));
-  return table(cut(head), rows.map(cut), 2);
+  return table(cut(head), rows.map(cut), 2, "  ");
 }
 
 /** The tables at the end of the demo. */
@@ -168,7 +172,7 @@ export function tables(results: readonly PatternResult[]): string {
   );
   return [
     results.map(({ title, about }) => `${title}: ${about}`).join("\n"),
-    table(HEAD, results.map(loadRow), 1),
+    table(HEAD, results.map(loadRow), 1, " "),
     faultTable(results, inRounds),
     ...(failures.length > 0 ? [failures.join("\n")] : []),
     ["Times in ms.", LASTED, ...(inRounds ? [LEGEND_OF_ROUNDS] : [])].join("\n"),

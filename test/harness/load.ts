@@ -1,5 +1,6 @@
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { SeaworthyError } from "@seaworthy/core";
+import { Moments } from "./moments.js";
 import { monotonicMs } from "./monotonic.js";
 
 /** What to load, and how. */
@@ -33,8 +34,6 @@ export interface Latency {
 }
 
 const SWEEP_MS = 50;
-/** Times of answers that are remembered, to look back for the first one after a moment. */
-const REMEMBERED = 1 << 17;
 
 /** Keeps a number of requests in flight and judges how each of them ends. */
 export class Load {
@@ -53,7 +52,7 @@ export class Load {
   readonly #options: LoadOptions;
   readonly #pending = new Map<number, number>();
   readonly #latency: RecordableHistogram = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
-  readonly #answerTimes = new Float64Array(REMEMBERED);
+  readonly #answerTimes = new Moments();
   readonly #waiting = new Set<() => void>();
   #running = false;
   #filling: NodeJS.Immediate | undefined;
@@ -93,21 +92,10 @@ export class Load {
   async firstAnswerAfter(at: number): Promise<number> {
     let found: number | undefined;
     await this.#until(() => {
-      found = this.#findAnswerAfter(at);
+      found = this.#answerTimes.firstAfter(at);
       return found !== undefined;
     });
     return found as unknown as number;
-  }
-
-  #findAnswerAfter(at: number): number | undefined {
-    const { answered } = this.counters;
-    let found: number | undefined;
-    for (let index = answered - 1; index >= Math.max(0, answered - REMEMBERED); index--) {
-      const time = this.#answerTimes[index % REMEMBERED] as number;
-      if (time <= at) break;
-      found = time;
-    }
-    return found;
   }
 
   async #until(condition: () => boolean): Promise<void> {
@@ -153,7 +141,7 @@ export class Load {
     this.slowestMs = Math.max(this.slowestMs, now - startedAt);
     const outcome = judge();
     if (outcome === "answered") {
-      this.#answerTimes[this.counters.answered % REMEMBERED] = now;
+      this.#answerTimes.record(now);
       this.#latency.record(Math.max(1, Math.round((now - startedAt) * 1000)));
     }
     this.counters[outcome] += 1;
