@@ -1,6 +1,6 @@
 /**
  * The demo: real processes of each pattern under load, real faults on a schedule, and what became of
- * every request.
+ * every request, or of every message that was published.
  *
  *   npm run demo
  *   npm run demo -- --pattern lazy-pirate --seconds 60

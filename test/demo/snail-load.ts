@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Pull, Subscriber } from "zeromq";
+import { Checks } from "../harness/checks.js";
 import { monotonicMs } from "../harness/monotonic.js";
 import type { LoadReport } from "./load-messages.js";
 import type { DemoLoad, Workload } from "./pattern.js";
@@ -58,7 +59,7 @@ class SnailWorkload implements Workload {
   readonly #words = new Pull({ receiveHighWaterMark: 1_000_000 });
   /** Not of ours, and connected straight to the publisher. */
   readonly #witness = new Subscriber({ linger: 0, receiveHighWaterMark: 1_000_000, reconnectInterval: 50 });
-  readonly #checks = new Set<() => void>();
+  readonly #checks = new Checks();
 
   constructor(updates: string, judge: string) {
     this.#words.bindSync(judge);
@@ -78,7 +79,7 @@ class SnailWorkload implements Workload {
 
   async recoveredAfter(since: number): Promise<number> {
     let at: number | undefined;
-    await this.#until(() => {
+    await this.#checks.until(() => {
       at = this.#judge.allTimelyAfter(since);
       return at !== undefined;
     });
@@ -88,7 +89,7 @@ class SnailWorkload implements Workload {
   async finish(): Promise<void> {
     this.#judge.end();
     const timeout = AbortSignal.timeout(BOUND_MS);
-    await Promise.race([this.#until(() => this.#judge.isSettled), once(timeout, "abort")]);
+    await Promise.race([this.#checks.until(() => this.#judge.isSettled), once(timeout, "abort")]);
     this.#judge.settle();
   }
 
@@ -97,22 +98,10 @@ class SnailWorkload implements Workload {
     this.#witness.close();
   }
 
-  async #until(condition: () => boolean): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!condition()) return;
-        this.#checks.delete(check);
-        resolve();
-      };
-      this.#checks.add(check);
-      check();
-    });
-  }
-
   async #listen(): Promise<void> {
     for await (const [word] of this.#words) {
       this.#judge.hear(JSON.parse(String(word)) as SnailWord);
-      for (const check of this.#checks) check();
+      this.#checks.run();
     }
   }
 
