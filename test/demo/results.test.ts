@@ -75,7 +75,7 @@ describe("the tables", () => {
     expect(text.match(/^Some Snail \* +\S/gm)).toHaveLength(2);
     expect(text.match(/^Some Pirate +[^ *]/gm)).toHaveLength(2);
     const requests = text.indexOf("failed      ended in a typed error");
-    const messages = text.indexOf("* Some Snail: messages");
+    const messages = text.indexOf("* Some Snail: the columns count messages");
     expect(requests).toBeGreaterThan(0);
     expect(messages).toBeGreaterThan(requests);
     expect(text.slice(messages)).toContain("lost        losses that were not noticed");

@@ -143,7 +143,7 @@ function legends(results: readonly PatternResult[]): string[] {
       const titles = results.filter((result) => result.terms === terms).map(({ title }) => title);
       return terms === REQUEST_TERMS
         ? legendOf(terms)
-        : `${FOOTNOTE} ${titles.join(", ")}: ${terms.things}, no requests, and so\n${legendOf(terms)}`;
+        : `${FOOTNOTE} ${titles.join(", ")}: the columns count ${terms.things}\n${legendOf(terms)}`;
     });
 }
 
