@@ -1,6 +1,7 @@
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { requestBoundMs } from "../harness/load.js";
-import type { DemoPattern } from "./pattern.js";
+import type { DemoLoad } from "./pattern.js";
+import { requestLoad } from "./requests.js";
 
 const TIMEOUT_MS = 500;
 const ATTEMPTS = 6;
@@ -12,8 +13,8 @@ const MAX_PAUSE_MS = 400;
  * @param against - what answers, for the reader
  * @param at - where it connects: a role with a proxy in front, or the name of a port
  */
-export function lazyPirateLoad(against: string, at: string): DemoPattern["load"] {
-  return {
+export function lazyPirateLoad(against: string, at: string): DemoLoad {
+  return requestLoad({
     inFlight: 300,
     against,
     boundMs: requestBoundMs(ATTEMPTS, TIMEOUT_MS, MAX_PAUSE_MS),
@@ -31,5 +32,5 @@ export function lazyPirateLoad(against: string, at: string): DemoPattern["load"]
         close: () => client.close(),
       };
     },
-  };
+  });
 }

@@ -1,6 +1,6 @@
 /**
  * The demo: real processes of each pattern under load, real faults on a schedule, and what became of
- * every request.
+ * every request, or of every message that was published.
  *
  *   npm run demo
  *   npm run demo -- --pattern lazy-pirate --seconds 60
@@ -14,7 +14,7 @@ import { Listr } from "listr2";
 import { killAllGroups } from "../harness/stray.js";
 import { loadPattern, patternNames } from "./patterns.js";
 import { Performance, ROUND_SECONDS } from "./performance.js";
-import { isSound, type PatternResult, tables } from "./results.js";
+import { asJson, isSound, type PatternResult, tables } from "./results.js";
 
 const MIN_SECONDS = 5;
 const MAX_SECONDS = 86_400;
@@ -88,11 +88,8 @@ const known = await patternNames();
 const options = parseOptions(known);
 try {
   const results = await run(options.pattern ?? known, options);
-  const sound = results.every(isSound);
-  console.log(
-    options.json ? JSON.stringify({ ok: sound, patterns: results }, null, 2) : `\n${tables(results)}`,
-  );
-  process.exitCode = sound ? 0 : 1;
+  console.log(options.json ? asJson(results) : `\n${tables(results)}`);
+  process.exitCode = results.every(isSound) ? 0 : 1;
 } catch (error) {
   console.error(`error: ${(error as Error).message}`);
   process.exitCode = 1;

@@ -1,5 +1,7 @@
 import type { Program } from "../harness/program.js";
 import type { TcpProxy } from "../harness/tcp-proxy.js";
+import type { LoadReport } from "./load-messages.js";
+import type { Terms } from "./terms.js";
 
 /** The processes and network paths of a running pattern, as its faults see them. */
 export interface Stage {
@@ -9,7 +11,7 @@ export interface Stage {
   path(name: string): TcpProxy;
 }
 
-/** A process to start: an example, as users run it. */
+/** A process to start: an example, as users run it, or a program of the demo's own. */
 export interface DemoRole {
   readonly name: string;
   /** TypeScript file below the root of the repository. */
@@ -21,26 +23,38 @@ export interface DemoRole {
   args(port: (name: string) => number, path: (role: string) => number): readonly string[];
   /** Name of the port in front of which the proxy {@link Stage.path} stands, if there is to be one. */
   readonly path?: string;
+  /** Whether its faults send it messages: {@link Program.send}. */
+  readonly channel?: boolean;
 }
 
-/** What the load drives, in a process of its own. */
-interface Requester {
-  request(body: string): Promise<string>;
-  /** Attempts beyond the first, so far. */
-  retried(): number;
+/**
+ * What is counted, in a process of its own: it has the pattern do its work, as long as it runs, and judges what became of
+ * all that was sent. It does so by what it has seen itself, and never by what the pattern says of itself alone.
+ */
+export interface Workload {
+  /** Begins, and resolves when the first thing sent has been answered. */
+  start(): Promise<void>;
+  /** The counters now. */
+  report(): LoadReport;
+  /** When all was well again after a moment, which may have passed; both on `monotonicMs()`. */
+  recoveredAfter(since: number): Promise<number>;
+  /** Sends no more, and resolves when what became of everything is known, or too old to be awaited any longer. */
+  finish(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The load on a pattern. */
-interface DemoLoad {
-  /** Requests that are kept in flight. */
-  readonly inFlight: number;
-  /** What answers them, for the reader: "one server". */
-  readonly against: string;
-  /** A request that has not ended after so many ms is counted as lost. */
+export interface DemoLoad {
+  /** What its process is to the pattern, for the reader: "client". */
+  readonly process: string;
+  /** The load in words, for the reader. */
+  readonly about: string;
+  /** What its counters mean. */
+  readonly terms: Terms;
+  /** What was sent before so many ms, and whose end is not known, is counted as lost. */
   readonly boundMs: number;
-  /** Opens a client; `endpoint` gives the proxy's endpoint of a role, or else the port's of that name. */
-  open(endpoint: (name: string) => string): Requester;
+  /** Opens it; `endpoint` gives the proxy's endpoint of a role, or else the port's of that name. */
+  open(endpoint: (name: string) => string): Workload;
 }
 
 /** One kind of fault. */
@@ -51,7 +65,7 @@ export interface DemoFault {
   heal(stage: Stage): void | Promise<void>;
 }
 
-/** A pattern in the demo: each file of `patterns/` exports one, as `pattern`. */
+/** A pattern in the demo, which is processes, what is counted, and faults: each file of `patterns/` exports one, as `pattern`. */
 export interface DemoPattern {
   readonly name: string;
   readonly title: string;

@@ -5,6 +5,7 @@ import type { LoadReport } from "./load-messages.js";
 import type { DemoFault, DemoPattern } from "./pattern.js";
 import { type FaultResult, milliseconds, type PatternResult } from "./results.js";
 import { type FaultPhase, type FaultTimes, Show } from "./show.js";
+import type { Terms } from "./terms.js";
 
 /** Seconds that one round of all faults takes by default, and about which a longer run is divided. */
 export const ROUND_SECONDS = 20;
@@ -15,11 +16,11 @@ const BAR_LENGTH = 30;
 /** Time between two looks at the counters, in ms. */
 const REFRESH_MS = 200;
 
-const PHASES: Readonly<Record<FaultPhase, string>> = {
+const phases = ({ missing }: Terms): Readonly<Record<FaultPhase, string>> => ({
   there: "FAULT",
   healing: "FAULT, its cause is being taken away",
-  gone: "the cause is gone, no answer yet",
-};
+  gone: `the cause is gone, ${missing} yet`,
+});
 
 type Task = ListrTaskWrapper<
   unknown,
@@ -59,8 +60,8 @@ export class Performance {
     typeof import("listr2").DefaultRenderer,
     typeof import("listr2").SimpleRenderer
   > {
-    const { title, roles, faults } = this.#pattern;
-    const processes = `${roles.map(({ name }) => name).join(", ")} and client`;
+    const { title, roles, faults, load } = this.#pattern;
+    const processes = `${roles.map(({ name }) => name).join(", ")} and ${load.process}`;
     return {
       title,
       task: (_context, task): Listr =>
@@ -71,7 +72,7 @@ export class Performance {
             task: (_: unknown, step: Task) => this.#watch(step, () => this.#faultStep(fault, step)),
           })),
           {
-            title: "let the requests in flight end",
+            title: `let the ${load.terms.things} in flight end`,
             task: (_: unknown, step: Task) => this.#watch(step, () => this.#finish(step)),
           },
         ]) as unknown as Listr,
@@ -87,7 +88,7 @@ export class Performance {
     this.#say(`${title}: starting`);
     await this.#show.open();
     this.#beganAt = monotonicMs();
-    this.#sayAt(`first answer; ${about(load)}`);
+    this.#sayAt(`all is well; ${load.about}`);
   }
 
   async #faultStep(fault: DemoFault, step: Task): Promise<void> {
@@ -104,7 +105,7 @@ export class Performance {
         await this.#show.suffer(fault, FAULT_SHARE * roundMs, (phase) => {
           if (phase !== "healing")
             this.#sayAt(`${fault.name}: ${phase === "there" ? "begins" : "cause gone"}`);
-          this.#enter(PHASES[phase]);
+          this.#enter(phases(this.#pattern.load.terms)[phase]);
         }),
       );
       const latest = outcome(times.slice(-1));
@@ -120,22 +121,25 @@ export class Performance {
     this.#enter("sending no more");
     const load = await this.#show.finish();
     const { name, title } = this.#pattern;
+    const { about, terms } = this.#pattern.load;
     this.#result = {
       name,
       title,
-      about: about(this.#pattern.load),
+      about,
+      terms,
       seconds: this.#seconds,
       load,
       faults: this.#faults,
     };
-    step.title = `${count.format(load.sent)} requests: ${count.format(load.lost)} lost, ${count.format(load.mismatched)} mismatched`;
+    const ends = (["failed", "lost", "mismatched"] as const).map((name) => part(load, terms, name));
+    step.title = `${count.format(load.sent)} ${terms.things}: ${ends.join(", ")}`;
     this.#sayAt(step.title);
   }
 
   /** Shows phase and counters while a step runs. */
   async #watch(step: Task, run: () => Promise<void>): Promise<void> {
     const look = (): void => {
-      step.output = `${this.#progress()}\n${counters(this.#show.report)}`;
+      step.output = `${this.#progress()}\n${counters(this.#show.report, this.#pattern.load.terms)}`;
     };
     const timer = setInterval(look, REFRESH_MS);
     this.#look = look;
@@ -164,15 +168,23 @@ export class Performance {
   }
 }
 
-function about({ inFlight, against }: DemoPattern["load"]): string {
-  return `${count.format(inFlight)} requests in flight all the time against ${against}`;
+/** A counter with its name. */
+function part(
+  report: LoadReport,
+  { words }: Terms,
+  name: "answered" | "retried" | "failed" | "lost" | "mismatched",
+): string {
+  return `${count.format(report[name])} ${words[name] ?? name}`;
 }
 
-function counters({ answered, inFlight, retried, failed, lost }: LoadReport): string {
-  const parts = { answered, "in flight": inFlight, retried, failed, lost };
-  return Object.entries(parts)
-    .map(([name, value]) => `${count.format(value)} ${name}`)
-    .join(" ");
+function counters(report: LoadReport, terms: Terms): string {
+  return [
+    part(report, terms, "answered"),
+    `${count.format(report.inFlight)} in flight`,
+    part(report, terms, "retried"),
+    part(report, terms, "failed"),
+    part(report, terms, "lost"),
+  ].join(" ");
 }
 
 function outcome(times: readonly FaultTimes[]): string {

@@ -1,6 +1,7 @@
 import Table from "cli-table3";
 import type { LoadReport } from "./load-messages.js";
 import type { FaultTimes } from "./show.js";
+import { type Column, REQUEST_TERMS, type Terms } from "./terms.js";
 
 /** All times that one kind of fault happened. */
 export interface FaultResult {
@@ -14,18 +15,20 @@ export interface PatternResult {
   readonly title: string;
   /** The load, in words. */
   readonly about: string;
+  /** What its counters mean. */
+  readonly terms: Terms;
   readonly seconds: number;
   readonly load: LoadReport;
   readonly faults: readonly FaultResult[];
 }
 
-/** True if every request ended as it should, and the pattern recovered from every fault. */
+/** True if everything sent ended as it should, and the pattern recovered from every fault. */
 export function isSound({ load, faults }: PatternResult): boolean {
   const recovered = faults.every(({ times }) => times.every(({ recoveryMs }) => recoveryMs !== null));
   return load.lost === 0 && load.mismatched === 0 && load.answered > 0 && recovered;
 }
 
-// Columns stand apart by a space alone: with all that is counted, a frame would not fit into 80 columns.
+// Columns stand apart by spaces alone: with all that is counted, a frame would not fit into 80 columns.
 const PLAIN = {
   top: "",
   "top-mid": "",
@@ -41,16 +44,20 @@ const PLAIN = {
   "mid-mid": "",
   right: "",
   "right-mid": "",
-  middle: " ",
 };
 
-function table(head: readonly string[], rows: readonly (readonly string[])[], numbersFrom: number): string {
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  numbersFrom: number,
+  gap: string,
+): string {
   const right = head.map((_, index) => (index < numbersFrom ? "left" : "right") as "left" | "right");
   const lines = new Table({
     head: [...head],
-    chars: PLAIN,
+    chars: { ...PLAIN, middle: gap },
     colAligns: right,
-    style: { head: process.stdout.isTTY ? ["bold"] : [], border: [], "padding-left": 0, "padding-right": 1 },
+    style: { head: process.stdout.isTTY ? ["bold"] : [], border: [], "padding-left": 0, "padding-right": 0 },
   });
   for (const row of rows) lines.push([...row]);
   return lines
@@ -62,18 +69,33 @@ function table(head: readonly string[], rows: readonly (readonly string[])[], nu
 
 const count = new Intl.NumberFormat("en-US");
 
+/** What `--json` prints. */
+export function asJson(results: readonly PatternResult[]): string {
+  const patterns = results.map(({ terms, ...result }) => ({ ...result, counts: terms.things }));
+  return JSON.stringify({ ok: results.every(isSound), patterns }, null, 2);
+}
+
 /** A duration in ms, as precise as it deserves. */
 export function milliseconds(value: number): string {
   if (Number.isNaN(value)) return "-";
   return value < 10 ? value.toFixed(1) : count.format(Math.round(value));
 }
 
+/** Marks patterns whose columns mean something of their own. */
+const FOOTNOTE = "*";
+
 const HEAD = ["pattern", "sent", "answered", "retried", "failed", "lost", "mismatched", "median", "p99"];
 
-function loadRow({ title, load }: PatternResult): string[] {
+/** The title in tables: marked if what its columns mean is told in a footnote. */
+function marked({ title, terms }: PatternResult): string {
+  return terms === REQUEST_TERMS ? title : `${title} ${FOOTNOTE}`;
+}
+
+function loadRow(result: PatternResult): string[] {
+  const { load } = result;
   const { sent, answered, retried, failed, lost, mismatched, medianMs, p99Ms } = load;
   return [
-    title,
+    marked(result),
     ...[sent, answered, retried, failed, lost, mismatched].map((value) => count.format(value)),
     ...[medianMs, p99Ms].map(milliseconds),
   ];
@@ -88,18 +110,44 @@ function faultRow(title: string, { name, times }: FaultResult): string[] {
   return [title, name, String(times.length), milliseconds(lasted), median, worst];
 }
 
-const LEGEND = `Times in ms.
-retried     attempts beyond the first: a fault makes every request in flight try
-            again, one round after the other until an answer comes
-failed      ended in a typed error
-lost        ended neither in a reply nor in a typed error within its bound
-mismatched  ended in a reply that is not its own
-median      half of the answered requests took at most so long, all their
-            attempts counted
-p99         99 of 100 answered requests took at most so long
-lasted      how long the cause was there
-to recover  from the moment the cause is gone (the server says ready again,
-            SIGCONT is sent, the proxy is open) to the next answer`;
+const LEGEND_COLUMNS: readonly Column[] = [
+  "sent",
+  "answered",
+  "retried",
+  "failed",
+  "lost",
+  "mismatched",
+  "median",
+  "p99",
+  "to recover",
+];
+const LEGEND_INDENT = 12;
+
+function legendLine(name: string, text: readonly string[]): string {
+  return `${name.padEnd(LEGEND_INDENT)}${text.join(`\n${" ".repeat(LEGEND_INDENT)}`)}`;
+}
+
+function legendOf({ legend }: Terms): string {
+  return LEGEND_COLUMNS.flatMap((column) => {
+    const text = legend[column];
+    return text === undefined ? [] : [legendLine(column, text)];
+  }).join("\n");
+}
+
+/** What the columns mean: for requests, and then for each of the patterns that do something else. */
+function legends(results: readonly PatternResult[]): string[] {
+  const kinds = [...new Set(results.map(({ terms }) => terms))];
+  return kinds
+    .toSorted((a, b) => Number(b === REQUEST_TERMS) - Number(a === REQUEST_TERMS))
+    .map((terms) => {
+      const titles = results.filter((result) => result.terms === terms).map(({ title }) => title);
+      return terms === REQUEST_TERMS
+        ? legendOf(terms)
+        : `${FOOTNOTE} ${titles.join(", ")}: the columns count ${terms.things}\n${legendOf(terms)}`;
+    });
+}
+
+const LASTED = legendLine("lasted", ["how long the cause was there"]);
 
 const LEGEND_OF_ROUNDS = `times       how often the fault happened; "lasted" is then the mean, and
             "to recover" the median
@@ -110,10 +158,10 @@ const ROUND_COLUMNS: readonly string[] = ["times", "worst"];
 
 function faultTable(results: readonly PatternResult[], inRounds: boolean): string {
   const head = ["pattern", "fault", "times", "lasted", "to recover", "worst"];
-  const rows = results.flatMap(({ title, faults }) => faults.map((fault) => faultRow(title, fault)));
+  const rows = results.flatMap((result) => result.faults.map((fault) => faultRow(marked(result), fault)));
   const cut = (row: readonly string[]): string[] =>
     row.filter((_, index) => inRounds || !ROUND_COLUMNS.includes(head[index] as string));
-  return table(cut(head), rows.map(cut), 2);
+  return table(cut(head), rows.map(cut), 2, "  ");
 }
 
 /** The tables at the end of the demo. */
@@ -124,9 +172,10 @@ export function tables(results: readonly PatternResult[]): string {
   );
   return [
     results.map(({ title, about }) => `${title}: ${about}`).join("\n"),
-    table(HEAD, results.map(loadRow), 1),
+    table(HEAD, results.map(loadRow), 1, " "),
     faultTable(results, inRounds),
     ...(failures.length > 0 ? [failures.join("\n")] : []),
-    inRounds ? `${LEGEND}\n${LEGEND_OF_ROUNDS}` : LEGEND,
+    ["Times in ms.", LASTED, ...(inRounds ? [LEGEND_OF_ROUNDS] : [])].join("\n"),
+    ...legends(results),
   ].join("\n\n");
 }

@@ -6,7 +6,7 @@ import { TcpProxy } from "../harness/tcp-proxy.js";
 import type { LoadCommand, LoadMessage, LoadReport } from "./load-messages.js";
 import type { DemoFault, DemoPattern, DemoRole, Stage } from "./pattern.js";
 
-/** How long the demo waits for the first answer after a fault, in ms. */
+/** How long the demo waits after a fault until all is well, in ms. */
 const RECOVERY_LIMIT_MS = 15_000;
 
 /** Where a fault stands: it is there, its cause is being taken away, its cause is gone. */
@@ -16,7 +16,7 @@ export type FaultPhase = "there" | "healing" | "gone";
 export interface FaultTimes {
   /** How long the cause was there, in ms. */
   readonly lastedMs: number;
-  /** From the end of the cause to the next answer, in ms; null if none came. */
+  /** From the end of the cause until all was well, in ms; null if it did not get so. */
   readonly recoveryMs: number | null;
 }
 
@@ -55,7 +55,7 @@ export class Show implements Stage {
     return found(this.#paths, name, "path");
   }
 
-  /** Starts the roles, then the load; resolves when the first request has been answered. */
+  /** Starts the roles, then the load; resolves when the first thing sent has been answered. */
   async open(): Promise<void> {
     const { roles } = this.#pattern;
     for (const role of roles) await this.#prepare(role);
@@ -69,13 +69,13 @@ export class Show implements Stage {
     });
     load.on("message", (message) => {
       const news = message as LoadMessage;
-      if (news.type !== "first-answer") this.report = news.report;
+      if (news.type !== "recovered") this.report = news.report;
     });
     this.#load = load;
     await load.start();
   }
 
-  /** Lets a fault happen for a while, takes it away, and waits for the first answer after it. */
+  /** Lets a fault happen for a while, takes it away, and waits until all is well. */
   async suffer(fault: DemoFault, forMs: number, onPhase: (phase: FaultPhase) => void): Promise<FaultTimes> {
     onPhase("there");
     const beganAt = monotonicMs();
@@ -85,15 +85,11 @@ export class Show implements Stage {
     await fault.heal(this);
     const goneAt = monotonicMs();
     onPhase("gone");
-    const answer = await this.#ask(
-      { type: "watch-answer", since: goneAt },
-      "first-answer",
-      RECOVERY_LIMIT_MS,
-    );
-    return { lastedMs: goneAt - beganAt, recoveryMs: answer === undefined ? null : answer.at - goneAt };
+    const news = await this.#ask({ type: "watch-recovery", since: goneAt }, "recovered", RECOVERY_LIMIT_MS);
+    return { lastedMs: goneAt - beganAt, recoveryMs: news === undefined ? null : news.at - goneAt };
   }
 
-  /** Lets the requests in flight end. */
+  /** Lets what is in flight end. */
   async finish(): Promise<LoadReport> {
     const limitMs = this.#pattern.load.boundMs + 10_000;
     const news = await this.#ask({ type: "finish" }, "finished", limitMs);
@@ -126,7 +122,7 @@ export class Show implements Stage {
       (name) => this.#port(name),
       (name) => this.path(name).port,
     );
-    const program = new Program({ file: role.file, args });
+    const program = new Program({ file: role.file, args, ipc: role.channel === true });
     this.#roles.set(role.name, program);
     await program.start();
   }

@@ -1,5 +1,5 @@
 import type { Program } from "../harness/program.js";
-import type { DemoFault, DemoPattern, DemoRole } from "./pattern.js";
+import type { DemoFault, DemoLoad, DemoPattern, DemoRole } from "./pattern.js";
 
 const WORKERS = ["worker 1", "worker 2", "worker 3", "worker 4"] as const;
 
@@ -11,7 +11,7 @@ interface PatternWithWorkers {
   readonly middle: DemoRole;
   /** Arguments of the workers besides the endpoint. */
   readonly workerArgs: readonly string[];
-  readonly load: DemoPattern["load"];
+  readonly load: DemoLoad;
   /** Faults besides those that every such pattern survives. */
   readonly faults: readonly DemoFault[];
 }

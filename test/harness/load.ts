@@ -1,5 +1,7 @@
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { SeaworthyError } from "@seaworthy/core";
+import { Checks } from "./checks.js";
+import { Moments } from "./moments.js";
 import { monotonicMs } from "./monotonic.js";
 
 /** What to load, and how. */
@@ -33,8 +35,6 @@ export interface Latency {
 }
 
 const SWEEP_MS = 50;
-/** Times of answers that are remembered, to look back for the first one after a moment. */
-const REMEMBERED = 1 << 17;
 
 /** Keeps a number of requests in flight and judges how each of them ends. */
 export class Load {
@@ -53,8 +53,8 @@ export class Load {
   readonly #options: LoadOptions;
   readonly #pending = new Map<number, number>();
   readonly #latency: RecordableHistogram = createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
-  readonly #answerTimes = new Float64Array(REMEMBERED);
-  readonly #waiting = new Set<() => void>();
+  readonly #answerTimes = new Moments();
+  readonly #checks = new Checks();
   #running = false;
   #filling: NodeJS.Immediate | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -72,7 +72,7 @@ export class Load {
   /** Sends no more and waits until every request has ended, or is lost. */
   async stop(): Promise<void> {
     this.#running = false;
-    await this.#until(() => this.#pending.size === 0);
+    await this.#checks.until(() => this.#pending.size === 0);
     clearInterval(this.#sweep);
   }
 
@@ -86,40 +86,17 @@ export class Load {
   /** Resolves when so many more requests have been answered. */
   async answers(count: number): Promise<void> {
     const goal = this.counters.answered + count;
-    await this.#until(() => this.counters.answered >= goal);
+    await this.#checks.until(() => this.counters.answered >= goal);
   }
 
   /** When the first answer after a moment came, which may have passed; both on {@link monotonicMs}. */
   async firstAnswerAfter(at: number): Promise<number> {
     let found: number | undefined;
-    await this.#until(() => {
-      found = this.#findAnswerAfter(at);
+    await this.#checks.until(() => {
+      found = this.#answerTimes.firstAfter(at);
       return found !== undefined;
     });
     return found as unknown as number;
-  }
-
-  #findAnswerAfter(at: number): number | undefined {
-    const { answered } = this.counters;
-    let found: number | undefined;
-    for (let index = answered - 1; index >= Math.max(0, answered - REMEMBERED); index--) {
-      const time = this.#answerTimes[index % REMEMBERED] as number;
-      if (time <= at) break;
-      found = time;
-    }
-    return found;
-  }
-
-  async #until(condition: () => boolean): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve) => {
-      const check = (): void => {
-        if (!condition()) return;
-        this.#waiting.delete(check);
-        resolve();
-      };
-      this.#waiting.add(check);
-    });
   }
 
   #fill(): void {
@@ -153,11 +130,11 @@ export class Load {
     this.slowestMs = Math.max(this.slowestMs, now - startedAt);
     const outcome = judge();
     if (outcome === "answered") {
-      this.#answerTimes[this.counters.answered % REMEMBERED] = now;
+      this.#answerTimes.record(now);
       this.#latency.record(Math.max(1, Math.round((now - startedAt) * 1000)));
     }
     this.counters[outcome] += 1;
-    for (const check of this.#waiting) check();
+    this.#checks.run();
     // In its own turn: requests that fail at once must not keep the event loop from everything else.
     this.#filling ??= setImmediate(() => this.#fill());
   }

@@ -2,6 +2,7 @@ import { BinaryStarClient } from "@seaworthy/binary-star";
 import { requestBoundMs } from "../../harness/load.js";
 import type { Program } from "../../harness/program.js";
 import type { DemoFault, DemoPattern, DemoRole, Stage } from "../pattern.js";
+import { requestLoad } from "../requests.js";
 import { tcp } from "../workers-behind.js";
 
 const HEARTBEAT_MS = 100;
@@ -54,7 +55,7 @@ export const pattern: DemoPattern = {
   name: "binary-star",
   title: "Binary Star",
   roles: [node("primary", "backup"), node("backup", "primary")],
-  load: {
+  load: requestLoad({
     inFlight: 300,
     against: "a pair of servers",
     boundMs: requestBoundMs(ATTEMPTS, TIMEOUT_MS, MAX_PAUSE_MS),
@@ -73,7 +74,7 @@ export const pattern: DemoPattern = {
         close: () => client.close(),
       };
     },
-  },
+  }),
   faults: [
     ofActive(
       "active killed, started again",

@@ -1,6 +1,7 @@
 import { FreelanceClient } from "@seaworthy/freelance";
 import { requestBoundMs } from "../../harness/load.js";
 import type { DemoPattern, DemoRole, Stage } from "../pattern.js";
+import { requestLoad } from "../requests.js";
 import { tcp } from "../workers-behind.js";
 
 const TIMEOUT_MS = 500;
@@ -31,7 +32,7 @@ export const pattern: DemoPattern = {
   name: "freelance",
   title: "Freelance",
   roles: SERVERS.map(server),
-  load: {
+  load: requestLoad({
     inFlight: 300,
     against: "three servers",
     boundMs: requestBoundMs(ATTEMPTS, TIMEOUT_MS, MAX_PAUSE_MS),
@@ -51,7 +52,7 @@ export const pattern: DemoPattern = {
         close: () => client.close(),
       };
     },
-  },
+  }),
   faults: [
     {
       name: "server killed, started again",

@@ -1,6 +1,7 @@
 import { MajordomoClient } from "@seaworthy/majordomo";
 import { requestBoundMs } from "../../harness/load.js";
 import type { DemoPattern } from "../pattern.js";
+import { requestLoad } from "../requests.js";
 import { blackHole, tcp, workersBehind } from "../workers-behind.js";
 
 const TIMEOUT_MS = 500;
@@ -20,7 +21,7 @@ export const pattern: DemoPattern = workersBehind({
     path: "everybody",
   },
   workerArgs: [...PACE, "--concurrency", "100"],
-  load: {
+  load: requestLoad({
     inFlight: 300,
     against: "one broker with four workers",
     boundMs: requestBoundMs(ATTEMPTS, TIMEOUT_MS, MAX_PAUSE_MS),
@@ -41,6 +42,6 @@ export const pattern: DemoPattern = workersBehind({
         close: () => client.close(),
       };
     },
-  },
+  }),
   faults: [blackHole("broker")],
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TitanicClient } from "@seaworthy/titanic";
 import type { DemoPattern, DemoRole, Stage } from "../pattern.js";
+import { requestLoad } from "../requests.js";
 import { tcp } from "../workers-behind.js";
 
 const HEARTBEAT_MS = 100;
@@ -51,7 +52,7 @@ export const pattern: DemoPattern = {
     },
     ...WORKERS.map(worker),
   ],
-  load: {
+  load: requestLoad({
     inFlight: 300,
     against: "one server with two workers behind one broker",
     boundMs: 60_000,
@@ -73,7 +74,7 @@ export const pattern: DemoPattern = {
         close: () => client.close(),
       };
     },
-  },
+  }),
   faults: [
     {
       // Its folder counts as abandoned only after some seconds, which are a part of the fault: not right before the last,
