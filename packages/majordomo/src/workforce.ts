@@ -304,7 +304,7 @@ export class Workforce {
   #look(worker: WorkerRecord): void {
     if (this.#now >= worker.silentAt) this.#step(worker, "silent", "silent");
     if (worker.state === "gone") return;
-    if (worker.heartbeat.isDue(this.#now)) this.#sendHeartbeat(worker);
+    if (this.#now >= worker.beatAt) this.#sendHeartbeat(worker);
     this.#books.watch(worker);
   }
 
