@@ -1,4 +1,4 @@
-import { type DeadlineEntry, frameKey, Heartbeat, Link, readableId } from "@seaworthy/core";
+import { ChurnMap, type DeadlineEntry, frameKey, Heartbeat, Link, readableId } from "@seaworthy/core";
 import type { ResolvedBrokerOptions } from "./broker-options.js";
 import type { BrokerNotice, Notice } from "./notice.js";
 import type { Service } from "./service.js";
@@ -28,7 +28,7 @@ export class WorkerRecord {
   /** Its place among those of its service that have credit. */
   readonly place: Link<WorkerRecord> = new Link(this as WorkerRecord);
   /** What it was given and has not finished, by number. */
-  readonly held: Map<number, Holding> = new Map();
+  readonly held: ChurnMap<number, Holding> = new ChurnMap();
   /** What it spoke last. */
   version: MdpVersion;
   /** Requests that it takes at a time. */

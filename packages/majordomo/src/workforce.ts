@@ -85,9 +85,9 @@ export class Workforce {
   }
 
   /** A worker said something. */
-  said({ worker: id, version, command }: WorkerSaid, key: string, now: number): void {
+  said({ worker: id, version, command }: WorkerSaid, now: number): void {
     this.#now = now;
-    const worker = this.#books.find(key);
+    const worker = this.#books.withId(id);
     if (worker === undefined) this.#strangerSaid(id, version, command);
     else {
       worker.heartbeat.heard(now);

@@ -239,6 +239,7 @@ export class SocketDriver implements TransportSocket {
 
   async #pump(): Promise<void> {
     const slice = new Slice();
+    let handed = 0;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       if (this.#isWanted(next)) {
         // Here and not in a function of its own: one more promise for each message is felt.
@@ -251,7 +252,9 @@ export class SocketDriver implements TransportSocket {
       }
       if (this.#closed) break;
       this.stats.queued = this.#queue.length;
-      if (slice.isOver()) {
+      // To hand over a message never takes long, other than to handle one: a look at the clock now and then will do.
+      handed += 1;
+      if (handed % BATCH === 0 && slice.isOver()) {
         await yieldToEventLoop();
         slice.begin();
       }
