@@ -17,12 +17,22 @@ export interface Scheduler extends Clock {
 /** Longest delay that `setTimeout` takes before it overflows to 1 ms. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
+let latestReading = 0;
+
+/** What the system's clock said when somebody in this process last asked {@link systemScheduler}, in ms. */
+export function lastReading(): number {
+  return latestReading;
+}
+
 /**
  * The monotonic clock and timers of the platform: `performance.now()` and `setTimeout`.
  * Wall-clock changes (NTP, a hand on the date) do not move it.
  */
 export const systemScheduler: Scheduler = {
-  now: () => performance.now(),
+  now: () => {
+    latestReading = performance.now();
+    return latestReading;
+  },
   schedule(at, wake) {
     const delay = Math.min(Math.max(0, Math.ceil(at - performance.now())), MAX_TIMEOUT_MS);
     const timer = setTimeout(wake, delay);

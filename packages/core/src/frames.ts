@@ -55,7 +55,7 @@ const characters = (bytes: Uint8Array): string =>
 
 /** Large enough to be mapped: some KiB from the heap of the C library make it tidy up thousands of freed frames each time. */
 const SLAB_BYTES = 256 * 1024;
-let slab = new Uint8Array(0);
+let slab = new ArrayBuffer(0);
 let slabUsed = 0;
 
 /**
@@ -63,17 +63,18 @@ let slabUsed = 0;
  * of them memory of its own outside of the heap. It shares its memory with others: never write beyond it.
  */
 export function smallFrame(length: number): Uint8Array {
-  if (slabUsed + length > slab.length) {
-    slab = new Uint8Array(SLAB_BYTES);
+  if (slabUsed + length > slab.byteLength) {
+    slab = new ArrayBuffer(SLAB_BYTES);
     slabUsed = 0;
   }
   slabUsed += length;
-  return slab.subarray(slabUsed - length, slabUsed);
+  // Half the price of subarray().
+  return new Uint8Array(slab, slabUsed - length, length);
 }
 
 /** Smaller than for frames that are on their way: one that is kept for long keeps all of it. */
 const KEPT_SLAB_BYTES = 32 * 1024;
-let keptSlab = new Uint8Array(0);
+let keptSlab = new ArrayBuffer(0);
 let keptUsed = 0;
 
 /** Up to this size a frame that is kept is copied, in bytes: ZeroMQ's own limit for what it hands over as a copy. */
@@ -84,13 +85,14 @@ const SMALL_BYTES = 128;
  * its own; thousands of small ones that live on among those that die at once make all later ones dearer.
  */
 export function keptFrame(frame: Uint8Array): Uint8Array {
-  if (frame.length === 0 || frame.length > SMALL_BYTES) return frame;
-  if (keptUsed + frame.length > keptSlab.length) {
-    keptSlab = new Uint8Array(KEPT_SLAB_BYTES);
+  const { length } = frame;
+  if (length === 0 || length > SMALL_BYTES) return frame;
+  if (keptUsed + length > keptSlab.byteLength) {
+    keptSlab = new ArrayBuffer(KEPT_SLAB_BYTES);
     keptUsed = 0;
   }
-  const copy = keptSlab.subarray(keptUsed, keptUsed + frame.length);
-  keptUsed += frame.length;
+  const copy = new Uint8Array(keptSlab, keptUsed, length);
+  keptUsed += length;
   copy.set(frame);
   return copy;
 }

@@ -8,6 +8,7 @@
 export { AbortedCalls } from "./abort.js";
 export { Addresses } from "./address.js";
 export { Backoff, type BackoffOptions } from "./backoff.js";
+export { ChurnMap } from "./churn-map.js";
 export { type Clock, type Random, type Scheduler, systemScheduler } from "./clock.js";
 export {
   type Connection,

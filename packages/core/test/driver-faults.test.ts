@@ -1,4 +1,4 @@
-import type { SocketHandlers } from "@seaworthy/core";
+import { type SocketHandlers, systemScheduler } from "@seaworthy/core";
 import { SocketDriver } from "@seaworthy/core/node";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Socket } from "zeromq";
@@ -51,6 +51,37 @@ afterEach(() => {
 });
 
 const settled = (): Promise<unknown> => new Promise(setImmediate);
+
+describe("SocketDriver over a socket on which messages keep coming", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each([
+    { handler: "that reads the clock first", read: () => systemScheduler.now(), most: 2 },
+    { handler: "that reads no clock", read: () => {}, most: 1 },
+  ])("lets others have their turn in spite of a slow handler $handler", async ({ read, most }) => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    read();
+    let left = 100;
+    const receive = (): Promise<Buffer[]> =>
+      left > 0 ? Promise.resolve([Buffer.from("x")]) : new Promise(() => {});
+    const message = (): void => {
+      read();
+      vi.advanceTimersByTime(20);
+      left -= 1;
+    };
+    const busy = driver({ receive }, { message });
+    for (let turn = 1; turn <= 10; turn++) {
+      const before = left;
+      await settled();
+      expect(before - left, `turn ${turn}`).toBeGreaterThanOrEqual(1);
+      expect(before - left, `turn ${turn}`).toBeLessThanOrEqual(most);
+    }
+    left = 0;
+    await busy.close(0);
+  });
+});
 
 describe("SocketDriver over a socket that fails", () => {
   it("reads on after an announced message was taken back", async () => {

@@ -2,7 +2,6 @@ import {
   byteLength,
   Fifo,
   type Frames,
-  frameKey,
   frameText,
   type Machine,
   type Stalled,
@@ -159,7 +158,7 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
       case "request":
         return this.#requested(input);
       case "said":
-        return this.#workforce.said(input, frameKey(input.worker), this.#now);
+        return this.#workforce.said(input, this.#now);
       case "cancel": {
         const request = this.#requests.find(input.key);
         if (request !== undefined) this.#abandon(request, "cancelled");
@@ -466,7 +465,9 @@ const shortText = (frame: Uint8Array): string => frameText(frame.subarray(0, MAX
 function withHeader(route: Frames, kind: HeaderKind, part: number, delivery: number): Frames {
   const header = routeHeader(route);
   if (header === undefined) return route;
+  const answer = answerHeader(header, kind, part, delivery);
+  if (route.length === 3) return [route[0] as Uint8Array, answer, route[2] as Uint8Array];
   const back = [...route];
-  back[route.length - 2] = answerHeader(header, kind, part, delivery);
+  back[route.length - 2] = answer;
   return back;
 }

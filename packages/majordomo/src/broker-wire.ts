@@ -241,9 +241,12 @@ function toWorker(version: MdpVersion, byte01: number, byte02: number, rest: Fra
     : [WORKER_02, commandFrame(byte02), ...rest];
 }
 
+const REQUEST_FRAME = commandFrame(WORKER_REQUEST);
+
 /** A request on its way to a worker. */
 export function encodeToWorker(version: MdpVersion, address: Uint8Array, body: Frames): Frames {
-  return toWorker(version, WORKER_REQUEST, WORKER_REQUEST, [address, DELIMITER, ...body]);
+  if (version === "0.1") return [DELIMITER, WORKER_01, REQUEST_FRAME, address, DELIMITER, ...body];
+  return [WORKER_02, REQUEST_FRAME, address, DELIMITER, ...body];
 }
 
 /** A heartbeat; to our workers maybe with the broker's notice, or with the address of a request that was given up. */
@@ -270,6 +273,10 @@ export function encodeToClient(
 ): Frames {
   if (version === "0.1") return [...route, CLIENT_01, service, ...body];
   const command = commandFrame(isFinal ? CLIENT_FINAL_02 : CLIENT_PARTIAL_02);
+  if (route.length === 3 && body.length === 1) {
+    const [id, header, end] = route as [Uint8Array, Uint8Array, Uint8Array];
+    return [id, header, end, CLIENT_02, command, service, body[0] as Uint8Array];
+  }
   return [...route, CLIENT_02, command, service, ...body];
 }
 

@@ -1,10 +1,12 @@
 import {
   byteLength,
+  ChurnMap,
   DELIMITER,
   type DeadlineEntry,
   DeadlineQueue,
   type Frames,
   frameKey,
+  framesEqual,
   keptFrame,
   Link,
   LinkedList,
@@ -29,11 +31,13 @@ export interface RequestLimits {
 /** All requests that a broker has at hand: by what their retries have in common, by client, and by when they have waited too long. */
 export class RequestBooks {
   readonly #limits: RequestLimits;
-  readonly #byKey = new Map<string, ServiceRequest>();
+  readonly #byKey = new ChurnMap<string, ServiceRequest>();
   readonly #byClient = new Map<string, ClientRecord>();
   readonly #waiting = new DeadlineQueue<ServiceRequest>();
   /** Requests at workers whose clients may come back or not. */
   readonly #forsaken = new DeadlineQueue<ServiceRequest>();
+  /** Often the next request is of the same: it costs less to see that than to make a key. */
+  #lastClient: ClientRecord | undefined;
   #bytes = 0;
   #waitingBytes = 0;
   #size = 0;
@@ -195,7 +199,7 @@ export class RequestBooks {
   /** It is answered, or will not be. A worker may still have it, but its body is needed no more. */
   close(request: ServiceRequest): void {
     request.isOver = true;
-    // What a Map has dropped keeps alive what it refers to for a while: its memory is old by then, and seldom tidied.
+    // A worker that was given up may refer to it for as long as it is known.
     request.body = NOTHING;
     request.route = NOTHING;
     this.forgetParts(request);
@@ -228,17 +232,22 @@ export class RequestBooks {
 
   #client(route: Frames): ClientRecord {
     const id = route[0] as Uint8Array;
+    const last = this.#lastClient;
+    if (last !== undefined && framesEqual(last.id, id)) return last;
     const key = frameKey(id);
     let client = this.#byClient.get(key);
     if (client === undefined) {
       client = { key, id, requests: new LinkedList() };
       this.#byClient.set(key, client);
     }
+    this.#lastClient = client;
     return client;
   }
 
-  #tidy({ key, requests }: ClientRecord): void {
-    if (requests.length === 0) this.#byClient.delete(key);
+  #tidy(client: ClientRecord): void {
+    if (client.requests.length > 0) return;
+    this.#byClient.delete(client.key);
+    if (this.#lastClient === client) this.#lastClient = undefined;
   }
 }
 

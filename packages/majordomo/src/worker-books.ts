@@ -1,10 +1,11 @@
-import { type DeadlineEntry, DeadlineQueue } from "@seaworthy/core";
+import { type DeadlineEntry, DeadlineQueue, frameKey, framesEqual } from "@seaworthy/core";
 import type { WorkerRecord } from "./worker-record.js";
 
 /** The workers that a broker knows: by routing id, and by when they want attention. */
 export class WorkerBooks {
   readonly #byKey = new Map<string, WorkerRecord>();
   readonly #timers = new DeadlineQueue<WorkerRecord>();
+  #last: WorkerRecord | undefined;
 
   get size(): number {
     return this.#byKey.size;
@@ -19,6 +20,15 @@ export class WorkerBooks {
     return this.#byKey.get(key);
   }
 
+  /** The same by routing id. Often it is the one that was asked for last, which costs less to see than a key to make. */
+  withId(id: Uint8Array): WorkerRecord | undefined {
+    const last = this.#last;
+    if (last !== undefined && framesEqual(last.id, id)) return last;
+    const worker = this.#byKey.get(frameKey(id));
+    this.#last = worker;
+    return worker;
+  }
+
   all(): IterableIterator<WorkerRecord> {
     return this.#byKey.values();
   }
@@ -30,6 +40,7 @@ export class WorkerBooks {
 
   /** Strikes a worker that was entered. */
   strike(worker: WorkerRecord): void {
+    if (this.#last === worker) this.#last = undefined;
     worker.place.unlink();
     this.#byKey.delete(worker.key);
     this.#timers.cancel(worker.timer as DeadlineEntry<WorkerRecord>);

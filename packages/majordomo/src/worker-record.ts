@@ -1,4 +1,4 @@
-import { type DeadlineEntry, frameKey, Heartbeat, Link, readableId } from "@seaworthy/core";
+import { ChurnMap, type DeadlineEntry, frameKey, Heartbeat, Link, readableId } from "@seaworthy/core";
 import type { ResolvedBrokerOptions } from "./broker-options.js";
 import type { BrokerNotice, Notice } from "./notice.js";
 import type { Service } from "./service.js";
@@ -11,6 +11,9 @@ import { type WorkerState, workerLife } from "./worker-life.js";
  * under load would be taken for dead again and again.
  */
 const MIN_PEER_INTERVAL_MS = 50;
+
+/** By how much of its interval a heartbeat may be early. */
+const BEAT_STEP = 1 / 100;
 
 const credible = (heartbeatMs: number): number => Math.max(heartbeatMs, MIN_PEER_INTERVAL_MS);
 
@@ -25,7 +28,7 @@ export class WorkerRecord {
   /** Its place among those of its service that have credit. */
   readonly place: Link<WorkerRecord> = new Link(this as WorkerRecord);
   /** What it was given and has not finished, by number. */
-  readonly held: Map<number, Holding> = new Map();
+  readonly held: ChurnMap<number, Holding> = new ChurnMap();
   /** What it spoke last. */
   version: MdpVersion;
   /** Requests that it takes at a time. */
@@ -89,9 +92,20 @@ export class WorkerRecord {
     return heardAt + Math.max(1, liveness - 1) * peerIntervalMs;
   }
 
+  /**
+   * When it is sent a heartbeat, if nothing else before. A little early, so that it leaves with those of others: what is
+   * sent alone has to wake ZeroMQ's thread alone. Rounded to common points in time, and not to the others' times, which
+   * would draw ever more of them together.
+   */
+  get beatAt(): number {
+    const { sendAt, intervalMs } = this.heartbeat;
+    const stepMs = intervalMs * BEAT_STEP;
+    return Math.floor(sendAt / stepMs) * stepMs;
+  }
+
   /** When it wants attention. */
   get deadline(): number {
-    return Math.min(this.heartbeat.sendAt, this.silentAt);
+    return Math.min(this.beatAt, this.silentAt);
   }
 
   /** It was told a longer interval than the broker's pace makes necessary by now. */

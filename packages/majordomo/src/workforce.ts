@@ -85,9 +85,9 @@ export class Workforce {
   }
 
   /** A worker said something. */
-  said({ worker: id, version, command }: WorkerSaid, key: string, now: number): void {
+  said({ worker: id, version, command }: WorkerSaid, now: number): void {
     this.#now = now;
-    const worker = this.#books.find(key);
+    const worker = this.#books.withId(id);
     if (worker === undefined) this.#strangerSaid(id, version, command);
     else {
       worker.heartbeat.heard(now);
@@ -304,7 +304,7 @@ export class Workforce {
   #look(worker: WorkerRecord): void {
     if (this.#now >= worker.silentAt) this.#step(worker, "silent", "silent");
     if (worker.state === "gone") return;
-    if (worker.heartbeat.isDue(this.#now)) this.#sendHeartbeat(worker);
+    if (this.#now >= worker.beatAt) this.#sendHeartbeat(worker);
     this.#books.watch(worker);
   }
 

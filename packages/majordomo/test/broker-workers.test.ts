@@ -2,6 +2,9 @@ import { frameKey } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { BrokerDriver } from "./broker-driver.js";
 
+/** A broker that is not told of its workers for long, so that a test need not let them speak. */
+const patient = (): BrokerDriver => new BrokerDriver({ heartbeatMs: 1000, peerHeartbeatMs: 1_000_000 });
+
 describe("heartbeats", () => {
   it("go to a worker that was told nothing else for an interval, busy or not", () => {
     const broker = new BrokerDriver().ready("a", "b").until(60).ask("q").alive(140, "a", "b");
@@ -13,6 +16,27 @@ describe("heartbeats", () => {
     const broker = new BrokerDriver().ready("plain").join("ours", { credit: 1 });
     expect(broker.said).toEqual(["heartbeat ours 100"]);
     expect(broker.until(100).said.slice(1)).toEqual(["heartbeat plain", "heartbeat ours 100"]);
+  });
+
+  it("leave together if they are due within a hundredth of the interval, early and never late", () => {
+    const broker = patient().ready("a").until(1).ready("b").until(9.9).ready("c").until(10).ready("d");
+    expect(broker.until(999.9).said).toEqual([]);
+    expect(broker.until(1000).said).toEqual(["heartbeat a", "heartbeat b", "heartbeat c"]);
+    expect(broker.until(1009.9).said).toHaveLength(3);
+    expect(broker.until(1010).said.slice(3)).toEqual(["heartbeat d"]);
+  });
+
+  it("and draw no others to them, however often they are sent, and a little late", () => {
+    const broker = patient();
+    for (const [at, name] of ["a", "b", "c"].entries()) broker.until(10 * at).ready(name);
+    for (let interval = 1; interval <= 500; interval++) {
+      broker.clear();
+      for (const [at, name] of ["a", "b", "c"].entries()) {
+        broker.late(1000 * interval + 10 * at + (interval % 9));
+        expect(broker.said, `interval ${interval}`).toHaveLength(at + 1);
+        expect(broker.said[at]).toBe(`heartbeat ${name}`);
+      }
+    }
   });
 
   it("do not put a busy worker back on the list", () => {
