@@ -1,0 +1,206 @@
+import { randomInt } from "node:crypto";
+import { statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Change } from "./lmdb-entry.js";
+import { checkFile, makeFolder, syncFolder } from "./lmdb-folder.js";
+
+// The types that lmdb has for modules do not compile; those for CommonJS do.
+type Lmdb = typeof import("lmdb", { with: { "resolution-mode": "require" }});
+type Root = import("lmdb", { with: { "resolution-mode": "require" }}).RootDatabase<Buffer, string>;
+type State = import("lmdb", { with: { "resolution-mode": "require" }}).Database<unknown, string>;
+/** A table of bytes by bytes, in the order of the keys. */
+export type Table = import("lmdb", { with: { "resolution-mode": "require" }}).Database<Buffer, Buffer>;
+const require = createRequire(import.meta.url);
+const { open } = require("lmdb") as Lmdb;
+
+const FILE_NAME = "map.lmdb";
+/** The table by which the file is known as one of ours. It has two records: the owner, whose version is the token, and the head. */
+const STATE = "seaworthy-pubsub-snapshot";
+const OWNER = "owner";
+const HEAD = "head";
+const FORMAT_VERSION = 1;
+/** Before all keys: lmdb-js begins behind some of them. */
+export const FIRST: Buffer = Buffer.of(0);
+const TOKENS = 2 ** 48 - 1;
+
+/** Numbers of errors that mean that there is no room: of the operating system (Linux, macOS, Windows), and of LMDB. */
+const FULL: readonly unknown[] = [
+  28, // ENOSPC
+  27, // EFBIG: a limit for the size of files
+  122, // EDQUOT on Linux
+  69, // EDQUOT on macOS
+  112, // ERROR_DISK_FULL on Windows
+  -30792, // MDB_MAP_FULL
+];
+/** LMDB says so when a write was cut short, be it for lack of room or for a broken disk. */
+const EIO = 5;
+
+/** What there is one of. */
+export interface Head {
+  readonly sequence: number;
+  /** Which {@link Tables} are the map. The others are empty, or are being filled to take its place. */
+  readonly current: 0 | 1;
+}
+
+/** A map in the file. */
+export interface Tables {
+  readonly entries: Table;
+  /** UUIDs by sequence. */
+  readonly known: Table;
+}
+
+/**
+ * A file of LMDB with a map.
+ *
+ * `overlappingSync: false` makes a commit what LMDB means by it: the pages are written and synced, then the page that names
+ * them is, and only then does the promise resolve. All that is written depends on the record of the owner: once another
+ * process has opened the file, nothing of this one is written any more, even if it knows nothing of it.
+ */
+export class LmdbFile {
+  readonly tables: readonly [Tables, Tables];
+  readonly #path: string;
+  readonly #root: Root;
+  readonly #state: State;
+  readonly #identity: string | undefined;
+  readonly #token: number = randomInt(1, TOKENS);
+
+  private constructor(path: string, root: Root) {
+    this.#path = path;
+    this.#root = root;
+    this.#identity = identityOf(path);
+    this.#state = openState(root);
+    this.tables = [openTables(root, 0), openTables(root, 1)];
+  }
+
+  /**
+   * Opens the file in this folder, and takes it from whoever had it.
+   *
+   * @throws Error if it cannot be used
+   */
+  static async open(folder: string): Promise<LmdbFile> {
+    const path = join(folder, FILE_NAME);
+    let root: Root | undefined;
+    try {
+      await makeFolder(folder);
+      await checkFile(path);
+      // Without the last of these, lmdb-js makes promises of its own, and one that is rejected would end the process.
+      const options = { encoding: "binary", overlappingSync: false, eventTurnBatching: false } as const;
+      root = open<Buffer, string>({ path, noSubdir: true, ...options });
+      const file = new LmdbFile(path, root);
+      await file.#state.put(OWNER, process.pid, file.#token);
+      await syncFolder(folder);
+      return file;
+    } catch (error) {
+      await root?.close();
+      throw fault(`cannot open ${path}`, await causeOf(error));
+    }
+  }
+
+  get head(): Head {
+    return (this.#state.get(HEAD) as Head | undefined) ?? { sequence: 0, current: 0 };
+  }
+
+  /** To be called within {@link write}. */
+  setHead({ sequence, current }: Head): void {
+    this.#state.put(HEAD, { version: FORMAT_VERSION, sequence, current });
+  }
+
+  /**
+   * Writes what `change` puts and removes: all of it or nothing. Writes are done in order; those that come while others are
+   * being synced share the next sync.
+   *
+   * @param change - must not throw: what it has put by then would be written
+   */
+  async write(change: () => void): Promise<void> {
+    let isOwner: boolean;
+    try {
+      // LMDB would go on with a file that has no name any more.
+      if (identityOf(this.#path) !== this.#identity)
+        throw new Error("the file is gone, or it is another one");
+      isOwner = await this.#state.ifVersion(OWNER, this.#token, change);
+    } catch (error) {
+      throw fault(`cannot write to ${this.#path}`, await causeOf(error));
+    }
+    if (!isOwner) throw new Error(`LmdbStore: ${this.#path} was taken over by another server`);
+  }
+
+  /** Records of a table, each read when its turn comes. */
+  *read<T>(table: Table, offset: number, decode: (key: Buffer, record: Buffer) => T): Generator<T> {
+    try {
+      for (const { key, value } of table.getRange({ start: FIRST, offset })) yield decode(key, value);
+    } catch (error) {
+      throw fault(`cannot read ${this.#path}`, error);
+    }
+  }
+
+  /** Closes it when all writes are done. */
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+/** To be called within a write. */
+export function putAll(table: Table, changes: readonly Change[]): void {
+  for (const [key, record] of changes) {
+    if (record === undefined) table.remove(key);
+    else table.put(key, record);
+  }
+}
+
+/** An error that says what was being done, and why it failed. */
+function fault(doing: string, cause: unknown): Error {
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const hint = FULL.includes(code) ? "there is no room: " : code === EIO ? "no room, or a broken disk: " : "";
+  return new Error(`LmdbStore: ${doing}: ${hint}${reason}`, { cause });
+}
+
+/** @throws Error if what is in the file is no map, or one of a later version */
+function openState(root: Root): State {
+  const names = Array.from(root.getKeys({}));
+  if (names.length > 0 && !names.includes(STATE)) throw new Error("it belongs to another program");
+  const state: State = root.openDB(STATE, { encoding: "json", useVersions: true });
+  const { version } = (state.get(HEAD) ?? { version: FORMAT_VERSION }) as { version?: unknown };
+  if (version === FORMAT_VERSION) return state;
+  throw new Error(
+    `its format is version ${version}, of which this program knows nothing but ${FORMAT_VERSION}`,
+  );
+}
+
+/** What is read is copied into the pool of Node.js: for millions, buffers of their own would take half as much memory again. */
+function copy(source: Uint8Array, start: number, end: number): Buffer {
+  const target = Buffer.allocUnsafe(end - start);
+  target.set(source.subarray(start, end));
+  return target;
+}
+
+const BYTES = {
+  encoding: "binary" as const,
+  encoder: {
+    encode: (record: Buffer): Buffer => record,
+    decode: (source: Uint8Array, size: number): Buffer => copy(source, 0, size),
+  },
+  keyEncoder: {
+    writeKey(key: Buffer, target: Buffer, start: number): number {
+      target.set(key, start);
+      return start + key.length;
+    },
+    readKey: copy,
+  },
+};
+
+function openTables(root: Root, index: 0 | 1): Tables {
+  return { entries: root.openDB(`entries-${index}`, BYTES), known: root.openDB(`known-${index}`, BYTES) };
+}
+
+function identityOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}
+
+/** lmdb-js tells the reason of a failed commit in a promise of its own. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const reason = (error as { commitError?: Promise<never> }).commitError;
+  return reason === undefined ? error : reason.catch((cause: unknown) => cause);
+}

@@ -1,0 +1,387 @@
+import {
+  type Frames,
+  framesEqual,
+  type Malformed,
+  malformed,
+  readUint32,
+  smallFrame,
+  textFrame,
+  writeUint32,
+} from "@seaworthy/core";
+import {
+  decodeProperties,
+  encodeProperties,
+  lineOf,
+  type Property,
+  startsWith,
+  wholeNumber,
+} from "./properties.js";
+
+/**
+ * 12/CHP, the Clustered Hashmap Protocol. But for `ICANHAZ?` every message has five frames:
+ *
+ * | frame | RFC 12                                    | a command of ours                          |
+ * |-------|-------------------------------------------|--------------------------------------------|
+ * | 0     | key, at least one byte                    | empty                                      |
+ * | 1     | sequence number, 8 bytes, network order   | a number                                   |
+ * | 2     | UUID, 16 bytes, or empty                  | the same, of the update that is spoken of  |
+ * | 3     | properties, `name=value` lines            | the same                                   |
+ * | 4     | value; empty to delete the key            | the name of the command                    |
+ *
+ * Commands of ours go over the connection for snapshots only, between peers that have told each other that they are ours.
+ */
+export interface KeyValue {
+  readonly type: "key-value";
+  readonly key: Uint8Array;
+  readonly sequence: number;
+  /** 16 bytes, or none. */
+  readonly uuid: Uint8Array;
+  readonly properties: Uint8Array;
+  /** Empty to delete the key. */
+  readonly value: Uint8Array;
+}
+
+/** What one of ours says to another on the connection for snapshots. */
+export interface Command {
+  readonly type: "command";
+  readonly name: CommandName;
+  readonly number: number;
+  readonly uuid: Uint8Array;
+  readonly properties: Uint8Array;
+}
+
+/**
+ * From the client, or the passive server, which follows the active one as a client does:
+ *
+ * - `MOAR`: `number` messages more may be sent to it
+ * - `GOTIT`: a follower has all updates up to `number`
+ * - `PING`: a follower lives; `number` is any
+ * - `KTHXBAI`: it wants nothing more
+ *
+ * From the server:
+ *
+ * - `KTHXBAI`: the snapshot is complete, as of `number`
+ * - `OKTHX`: the update of this UUID is ordered, under `number`; to a follower, without one: what follows is the map as of `number`, and
+ *   all updates behind it
+ * - `SORRY`: it is refused, see {@link Refusal}; without a UUID the request for a snapshot
+ * - `KNOWN`: updates that were ordered, for a follower: they are in the properties, see {@link encodeKnown}
+ * - `INSYNC`: the follower is waited for with each update after `number`
+ * - `PONG`: the active lives; `number` is what `PING` said
+ */
+export type CommandName =
+  | "MOAR"
+  | "GOTIT"
+  | "PING"
+  | "PONG"
+  | "KTHXBAI"
+  | "OKTHX"
+  | "SORRY"
+  | "KNOWN"
+  | "INSYNC";
+
+/** Asks for the map, or a part of it. */
+export interface SnapshotRequest {
+  readonly type: "snapshot-request";
+  readonly subtree: Uint8Array;
+  /** Missing if it is not one of ours. */
+  readonly terms: SnapshotTerms | undefined;
+}
+
+/** What one of ours asks for besides. */
+export interface SnapshotTerms {
+  /** So many messages may be sent until it says that more may be. */
+  readonly credit: number;
+  /** It is the passive server of the pair: wants all that is to come as well. */
+  readonly follows: boolean;
+}
+
+/** Why something is refused. */
+export type RefusalReason =
+  /** This server is not the active one of its pair. */
+  | "passive"
+  /** The key's sequence is not the one expected; the command's number is what it is. */
+  | "conflict"
+  /** `maxKeys`, `maxBytes` or `maxUncommitted` is reached, or too many snapshots wait. */
+  | "full"
+  /** The key or the value is too large, or the properties are none. */
+  | "invalid"
+  /** The store does not take it. */
+  | "store-failed";
+
+/** What a {@link Command} `SORRY` says in its properties. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  /** `passive`: it may be different in so many ms; missing if it lives beside an active one. */
+  readonly retryAfterMs: number | undefined;
+  /** `full`: the option that sets the limit, and its value. */
+  readonly option: string | undefined;
+  readonly limit: number | undefined;
+}
+
+const ICANHAZ = textFrame("ICANHAZ?");
+export const EMPTY: Uint8Array = new Uint8Array(0);
+const UUID_BYTES = 16;
+const TWO_32 = 2 ** 32;
+
+/** So long may a key be, in bytes: what the guide's programs take. */
+export const MAX_KEY_BYTES = 255;
+
+const COMMANDS = new Map<string, CommandName>(
+  (["MOAR", "GOTIT", "PING", "PONG", "KTHXBAI", "OKTHX", "SORRY", "KNOWN", "INSYNC"] as const).map((name) => [
+    name,
+    name,
+  ]),
+);
+const COMMAND_FRAMES = new Map<CommandName, Uint8Array>(
+  [...COMMANDS.values()].map((name) => [name, textFrame(name)]),
+);
+
+/** A sequence number as 8 bytes. */
+export function encodeNumber(value: number): Uint8Array {
+  const frame = smallFrame(8);
+  writeUint32(frame, 0, value / TWO_32);
+  writeUint32(frame, 4, value);
+  return frame;
+}
+
+/** A sequence number, or `undefined` if it is none that a `number` holds exactly. */
+function decodeNumber(frame: Uint8Array): number | undefined {
+  if (frame.length !== 8 || frame[0] !== 0 || (frame[1] as number) >= 0x20) return undefined;
+  return readUint32(frame, 0) * TWO_32 + readUint32(frame, 4);
+}
+
+/** An item of a snapshot, or an update, in either direction. */
+export function encodeKeyValue(
+  key: Uint8Array,
+  sequence: number,
+  uuid: Uint8Array,
+  properties: Uint8Array,
+  value: Uint8Array,
+): Frames {
+  return [key, encodeNumber(sequence), uuid, properties, value];
+}
+
+/** A command of ours. */
+export function encodeCommand(
+  name: CommandName,
+  number = 0,
+  uuid: Uint8Array = EMPTY,
+  properties: Uint8Array = EMPTY,
+): Frames {
+  return [EMPTY, encodeNumber(number), uuid, properties, COMMAND_FRAMES.get(name) as Uint8Array];
+}
+
+/** Reads what comes over a SUB: an update or a heartbeat. Which of the two it is, the machine knows. */
+export function decodeUpdate(frames: Uint8Array[]): KeyValue | Malformed {
+  const message = decodeMessage(frames);
+  return message.type === "command" ? malformed("update without a key") : message;
+}
+
+/** Reads what comes over the connection for snapshots: an item or a command. */
+export function decodeMessage(frames: Uint8Array[]): KeyValue | Command | Malformed {
+  if (frames.length !== 5) return malformed(`message of ${frames.length} frames`);
+  const [key, number, uuid, properties, value] = frames as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
+  const sequence = decodeNumber(number);
+  if (sequence === undefined) return malformed("sequence number that is none");
+  if (uuid.length !== 0 && uuid.length !== UUID_BYTES) return malformed(`UUID of ${uuid.length} bytes`);
+  if (key.length > 0) return { type: "key-value", key, sequence, uuid, properties, value };
+  const name = value.length <= 8 ? COMMANDS.get(String.fromCharCode(...value)) : undefined;
+  if (name === undefined) return malformed("message without a key");
+  return { type: "command", name, number: sequence, uuid, properties };
+}
+
+/** `ICANHAZ?`. Terms may be given to a server of ours only: any other would be put out of step by their frame. */
+export function encodeSnapshotRequest(subtree: Uint8Array, terms?: SnapshotTerms): Frames {
+  if (terms === undefined) return [ICANHAZ, subtree];
+  const { credit, follows } = terms;
+  return [
+    ICANHAZ,
+    subtree,
+    encodeProperties([["sw-credit", `${credit}`], ...(follows ? [["sw-follows", "1"] as const] : [])]),
+  ];
+}
+
+/** Reads what a ROUTER gets, without the routing id. */
+export function decodeServerMessage(frames: Uint8Array[]): SnapshotRequest | KeyValue | Command | Malformed {
+  if (frames.length === 5) return decodeMessage(frames);
+  const [command, subtree, terms] = frames;
+  if (command === undefined || subtree === undefined || frames.length > 3 || !framesEqual(command, ICANHAZ))
+    return malformed("neither ICANHAZ? nor an update");
+  if (terms === undefined) return { type: "snapshot-request", subtree, terms: undefined };
+  const properties = new Map(decodeProperties(terms));
+  const credit = wholeNumber(properties.get("sw-credit"));
+  if (credit === undefined || credit === 0) return malformed("ICANHAZ? without credit");
+  return { type: "snapshot-request", subtree, terms: { credit, follows: properties.has("sw-follows") } };
+}
+
+/** `SORRY`. */
+export function encodeRefusal(
+  { reason, retryAfterMs, option, limit }: Partial<Refusal> & Pick<Refusal, "reason">,
+  uuid: Uint8Array = EMPTY,
+  sequence = 0,
+): Frames {
+  const lines: Property[] = [["sw-reason", reason]];
+  if (retryAfterMs !== undefined) lines.push(["sw-retry", `${Math.ceil(retryAfterMs)}`]);
+  if (option !== undefined) lines.push(["sw-option", option], ["sw-limit", `${limit}`]);
+  return encodeCommand("SORRY", sequence, uuid, encodeProperties(lines));
+}
+
+const REASONS: ReadonlySet<string> = new Set<RefusalReason>([
+  "passive",
+  "conflict",
+  "full",
+  "invalid",
+  "store-failed",
+]);
+
+/** Reads the properties of `SORRY`. */
+export function decodeRefusal(properties: Uint8Array): Refusal | Malformed {
+  const lines = decodeProperties(properties);
+  const reason = lineOf(lines, "sw-reason") ?? "";
+  if (!REASONS.has(reason)) return malformed("SORRY without a reason that is known");
+  return {
+    reason: reason as RefusalReason,
+    retryAfterMs: wholeNumber(lineOf(lines, "sw-retry")),
+    option: lineOf(lines, "sw-option"),
+    limit: wholeNumber(lineOf(lines, "sw-limit")),
+  };
+}
+
+/** An update that was ordered: its UUID, and its number. */
+export type Known = readonly [uuid: Uint8Array, sequence: number];
+
+const KNOWN_BYTES = UUID_BYTES + 8;
+
+/** `KNOWN`: updates that were ordered, so many in one message that it is worth one. */
+export function encodeKnown(updates: readonly Known[]): Frames {
+  const frame = new Uint8Array(updates.length * KNOWN_BYTES);
+  for (const [index, [uuid, sequence]] of updates.entries()) {
+    frame.set(uuid, index * KNOWN_BYTES);
+    frame.set(encodeNumber(sequence), index * KNOWN_BYTES + UUID_BYTES);
+  }
+  return encodeCommand("KNOWN", updates.length, EMPTY, frame);
+}
+
+/** Reads the properties of `KNOWN`. */
+export function decodeKnown(frame: Uint8Array): Known[] | Malformed {
+  const count = frame.length / KNOWN_BYTES;
+  if (!Number.isInteger(count)) return malformed("KNOWN with a part of an update");
+  const updates: Known[] = [];
+  for (let start = 0; start < frame.length; start += KNOWN_BYTES) {
+    const sequence = decodeNumber(frame.subarray(start + UUID_BYTES, start + KNOWN_BYTES));
+    if (sequence === undefined) return malformed("sequence number that is none");
+    updates.push([frame.subarray(start, start + UUID_BYTES), sequence]);
+  }
+  return updates;
+}
+
+/** Where the heartbeats for clients of others are found, and how updates of a subtree's own are told from keys: no text begins so. */
+export const HUGZ: Uint8Array = textFrame("HUGZ");
+const BEAT = textFrame("\0HUGZ");
+
+/**
+ * The topic of a subtree's heartbeats: `\0HUGZ`, two bytes with the length of the subtree's name, and its name. Without the length one
+ * subtree's topic would be the beginning of another's.
+ */
+export function beatTopic(subtree: Uint8Array): Uint8Array {
+  const topic = new Uint8Array(BEAT.length + 2 + subtree.length);
+  topic.set(BEAT);
+  topic[BEAT.length] = subtree.length >>> 8;
+  topic[BEAT.length + 1] = subtree.length;
+  topic.set(subtree, BEAT.length + 2);
+  return topic;
+}
+
+/** The subtree whose heartbeats are found there; `undefined` if the topic is something else. */
+export function subtreeOfBeat(topic: Uint8Array): Uint8Array | undefined {
+  if (topic.length < BEAT.length + 2 || !BEAT.every((byte, index) => topic[index] === byte)) return undefined;
+  const length = ((topic[BEAT.length] as number) << 8) | (topic[BEAT.length + 1] as number);
+  if (length > MAX_KEY_BYTES || topic.length !== BEAT.length + 2 + length) return undefined;
+  return topic.subarray(BEAT.length + 2);
+}
+
+/** What a server of ours says with each heartbeat. */
+export interface Beat {
+  /** Names this time of serving: another number, and the map may have another history. */
+  readonly life: string;
+  /** False: it is the passive one of its pair, and the numbers say nothing. */
+  readonly isActive: boolean;
+  /** How often it says so, in ms. */
+  readonly heartbeatMs: number;
+  /** Number of the last update that was published. */
+  readonly sequence: number;
+  /** How many updates the subtree has had, up to that one; `undefined` if the server counts too many others already. */
+  readonly count: number | undefined;
+}
+
+/**
+ * A heartbeat of ours, on `HUGZ` or a subtree's topic. Its sequence number is zero, as RFC 12 has it: nobody takes it for an update.
+ */
+export function encodeBeat(
+  topic: Uint8Array,
+  { life, isActive, heartbeatMs, sequence, count }: Beat,
+): Frames {
+  const lines: Property[] = [
+    ["sw-life", life],
+    ["sw-active", isActive ? "1" : "0"],
+    ["sw-beat", `${heartbeatMs}`],
+    ["sw-at", `${sequence}`],
+  ];
+  if (count !== undefined) lines.push(["sw-count", `${count}`]);
+  return encodeKeyValue(topic, 0, EMPTY, encodeProperties(lines), EMPTY);
+}
+
+/** Reads the properties of a heartbeat; `undefined` if it is not one of ours. */
+export function decodeBeat(properties: Uint8Array): Beat | undefined {
+  if (!startsWith(properties, "sw-life=")) return undefined;
+  const lines = decodeProperties(properties);
+  const life = lineOf(lines, "sw-life");
+  const heartbeatMs = wholeNumber(lineOf(lines, "sw-beat"));
+  const sequence = wholeNumber(lineOf(lines, "sw-at"));
+  if (life === undefined || heartbeatMs === undefined || heartbeatMs === 0 || sequence === undefined)
+    return undefined;
+  const isActive = lineOf(lines, "sw-active") === "1";
+  return { life, isActive, heartbeatMs, sequence, count: wholeNumber(lineOf(lines, "sw-count")) };
+}
+
+/**
+ * Whether a message on `HUGZ` is the heartbeat of a server that is not ours, and not an update of a key of that name: it has no
+ * UUID, no properties and no value. A key of that name, deleted without a UUID, looks the same.
+ */
+export function isForeignBeat({ key, uuid, properties, value }: KeyValue): boolean {
+  return framesEqual(key, HUGZ) && uuid.length === 0 && properties.length === 0 && value.length === 0;
+}
+
+/**
+ * Whether an item of a server that is not ours is `KTHXBAI`, the end of the snapshot. The guide's server leaves the value empty,
+ * where RFC 12 has the subtree; with anything else it is a key of that name.
+ */
+export function isForeignEnd({ key, uuid, properties, value }: KeyValue, subtree: Uint8Array): boolean {
+  if (!framesEqual(key, KTHXBAI) || uuid.length > 0 || properties.length > 0) return false;
+  return value.length === 0 || framesEqual(value, subtree);
+}
+
+const KTHXBAI = textFrame("KTHXBAI");
+
+/** `KTHXBAI` for a client that is not ours. */
+export function encodeForeignEnd(sequence: number, subtree: Uint8Array): Frames {
+  return encodeKeyValue(KTHXBAI, sequence, EMPTY, EMPTY, subtree);
+}
+
+/** Whether a key would be taken for the end of the snapshot by a client that is not ours. */
+export function looksLikeEnd(key: Uint8Array): boolean {
+  return framesEqual(key, KTHXBAI);
+}
+
+/** Whether a key lies in a subtree: begins with its name. */
+export function isUnder(key: Uint8Array, subtree: Uint8Array): boolean {
+  if (key.length < subtree.length) return false;
+  for (let index = 0; index < subtree.length; index++) if (key[index] !== subtree[index]) return false;
+  return true;
+}
