@@ -14,6 +14,7 @@ const packages = [
   "binary-star",
   "freelance",
   "suicidal-snail",
+  "pubsub-snapshot",
 ];
 const root = join(import.meta.dirname, "../packages");
 

@@ -13,6 +13,7 @@ const patterns = [
   { text: "Binary Star", link: "/patterns/binary-star" },
   { text: "Freelance", link: "/patterns/freelance" },
   { text: "Suicidal Snail", link: "/patterns/suicidal-snail" },
+  { text: "Pub-sub snapshot", link: "/patterns/pubsub-snapshot" },
 ];
 
 export default defineConfig({

@@ -37,6 +37,7 @@ test("there is a portable entry in every package", () => {
       "@seaworthy/lazy-pirate/machine",
       "@seaworthy/majordomo/machine",
       "@seaworthy/paranoid-pirate/machine",
+      "@seaworthy/pubsub-snapshot/machine",
       "@seaworthy/simple-pirate/machine",
       "@seaworthy/simulator",
       "@seaworthy/suicidal-snail/machine",

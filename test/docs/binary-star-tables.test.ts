@@ -236,6 +236,12 @@ test.each([
   expect(errorIn(page, code)).toEqual({ code, name, retryable });
 });
 
+test("what a service can say to the machine besides is on the page", () => {
+  const inputs: readonly binaryStar.BinaryStarInput["type"][] = ["source-lost", "fell-behind"];
+  expect(named(table(page, "### State that follows on a connection of its own"))).toEqual(inputs);
+  expect(binaryStar.starLife.events).toContain("fell-behind");
+});
+
 test("the partitions on the page, and what the pair survives, are stories that the simulation tells", async () => {
   const [, after = ""] = page.split("And these it survives without help:");
   const rows = [...table(page, "## Partitions"), ...table(`\n#\n${after}`, "#")];

@@ -12,6 +12,7 @@ const patterns = [
   "binary-star",
   "freelance",
   "suicidal-snail",
+  "pubsub-snapshot",
 ];
 
 /** Names of the tests in the tests of a package. */
@@ -22,11 +23,14 @@ async function testNames(pattern: string): Promise<Set<string>> {
   );
   const sources = await Promise.all(files.map((file) => workspaceFile(join(folder, file))));
   const names = sources.flatMap((source) => [
-    ...source.matchAll(/(?:\b(?:it|test)|\.each\([^()]*\))\(\s*(?:"([^"]+)"|`([^`]+)`)/g),
+    ...source.matchAll(/(?:\b(?:it|test)|\.each\([^()]*\)|\]\))\(\s*(?:"([^"]+)"|`([^`]+)`)/g),
   ]);
   // Of names that are made for each of several cases, what they have in common.
   const common = names.map(([, name, template = ""]) =>
-    (name ?? template).replace(name === undefined ? / \([^(]*\$.*$/ : /: (?:\$|[^:]*%[a-z]).*$/, ""),
+    (name ?? template).replace(
+      name === undefined ? / \([^(]*\$.*$/ : /(?:: (?:\$|[^:]*%[a-z])| \([^(]*%[a-z]).*$/,
+      "",
+    ),
   );
   return new Set(common.map((name) => name.replace(/^fault: /, "")));
 }

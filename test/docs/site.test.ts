@@ -4,6 +4,7 @@ import * as freelance from "@seaworthy/freelance/machine";
 import { requestLife } from "@seaworthy/lazy-pirate/machine";
 import * as majordomo from "@seaworthy/majordomo/machine";
 import * as paranoid from "@seaworthy/paranoid-pirate/machine";
+import * as snapshot from "@seaworthy/pubsub-snapshot/machine";
 import * as simple from "@seaworthy/simple-pirate/machine";
 import * as titanic from "@seaworthy/titanic/machine";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
@@ -113,6 +114,15 @@ const patterns: readonly PatternPage[] = [
     fitsPhone: true,
     examples: ["suicidal-snail/publisher", "suicidal-snail/subscriber"],
   },
+  {
+    title: "Pub-sub snapshot",
+    path: "/patterns/pubsub-snapshot.html",
+    lives: [snapshot.clientLife],
+    sequences: ["it is live", "is missing", "GOTIT"],
+    drawings: 5,
+    fitsPhone: false,
+    examples: ["pubsub-snapshot/server", "pubsub-snapshot/client"],
+  },
 ];
 
 const lazyPirate = "/patterns/lazy-pirate.html";
@@ -133,6 +143,8 @@ const pages = [
   "/api/@seaworthy/binary-star/classes/BinaryStarServer.html",
   "/api/@seaworthy/freelance/classes/FreelanceClient.html",
   "/api/@seaworthy/suicidal-snail/classes/SnailSubscriber.html",
+  "/api/@seaworthy/pubsub-snapshot/classes/SnapshotClient.html",
+  "/api/@seaworthy/pubsub-snapshot/lmdb/classes/LmdbStore.html",
   "/api/@seaworthy/titanic/postgres/interfaces/PostgresStoreOptions.html",
 ];
 

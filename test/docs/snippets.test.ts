@@ -11,6 +11,7 @@ const programs = [
   { page: "docs/patterns/binary-star.md", prints: "primary, epoch 1: ahoy\nbackup, epoch 2: avast\n" },
   { page: "docs/patterns/freelance.md", prints: "you said ahoy\n" },
   { page: "docs/patterns/suicidal-snail.md", prints: "temperature.deck: 21\n" },
+  { page: "docs/patterns/pubsub-snapshot.md", prints: "speed: 12\n/wind/direction: north-west\n" },
 ];
 
 test.each(programs)("the first request on $page is answered", async ({ page, prints }) => {

@@ -40,6 +40,9 @@ export const packages: readonly Package[] = readdirSync(join(workspace, "package
   return { ...manifest(folder), folder: join(workspace, folder) };
 });
 
+/** The version that packages are tested with. */
+const zeromq = `zeromq@${Object.assign({}, ...packages.map(({ devDependencies }) => devDependencies)).zeromq}`;
+
 /** Import paths of all entries with code. */
 export const entries: readonly string[] = packages.flatMap(({ name, exports }) =>
   Object.keys(exports)
@@ -80,18 +83,19 @@ export class Consumer {
   }
 
   static async create(): Promise<Consumer> {
-    const folder = await mkdtemp(join(tmpdir(), "seaworthy-consumer-"));
-    await writeFile(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
+    const folder = await emptyProject();
     const tarballs = new Map(await Promise.all(packages.map((item) => pack(item, folder))));
-    const { zeromq } = Object.assign({}, ...packages.map(({ devDependencies }) => devDependencies));
     const { typescript, "@types/node": types } = manifest(".").devDependencies;
-    const others = [`zeromq@${zeromq}`, `typescript@${typescript}`, `@types/node@${types}`];
     const files = [...tarballs.values()].map(({ file }) => file);
-    await must(
-      "npm",
-      ["install", "--prefer-offline", "--no-audit", "--no-fund", ...files, ...others],
-      folder,
-    );
+    await install(folder, [...files, zeromq, `typescript@${typescript}`, `@types/node@${types}`]);
+    return new Consumer(folder, tarballs);
+  }
+
+  /** Another project, with these packages only, from the same tarballs. */
+  async withOnly(...names: readonly string[]): Promise<Consumer> {
+    const folder = await emptyProject();
+    const tarballs = new Map([...this.tarballs].filter(([name]) => names.includes(name)));
+    await install(folder, [...[...tarballs.values()].map(({ file }) => file), zeromq]);
     return new Consumer(folder, tarballs);
   }
 
@@ -117,6 +121,16 @@ export class Consumer {
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+async function emptyProject(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "seaworthy-consumer-"));
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
+  return folder;
+}
+
+async function install(folder: string, what: readonly string[]): Promise<void> {
+  await must("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", ...what], folder);
 }
 
 async function pack({ name, folder }: Package, destination: string): Promise<[string, Tarball]> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -188,6 +188,35 @@ describe("titanic, as it was installed", async () => {
   });
 });
 
+describe("the pub-sub snapshot, installed without lmdb", () => {
+  const name = "@seaworthy/pubsub-snapshot";
+  let alone: Consumer;
+
+  beforeAll(async () => {
+    alone = await consumer.withOnly("@seaworthy/core", "@seaworthy/binary-star", name);
+  });
+
+  afterAll(() => alone?.remove());
+
+  test("it runs", async () => {
+    const [folder = ""] = packages.filter((known) => known.name === name).map(({ folder }) => folder);
+    await alone.write("example.mjs", await readmeSnippet(folder));
+    expect(existsSync(alone.installed("lmdb"))).toBe(false);
+    expect(await alone.node("example.mjs")).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/\S/),
+      stderr: "",
+    });
+  });
+
+  test("its store on lmdb says what is missing", async () => {
+    await alone.write("store.mjs", `import "${name}/lmdb";`);
+    const { code, stderr } = await alone.node("store.mjs");
+    expect(stderr).toContain("Cannot find module 'lmdb'");
+    expect(code).toBe(1);
+  });
+});
+
 /** A program that hands two requests in and lets its worker fail on them; it prints their ids. */
 function failing(endpoint: string): string {
   return `
@@ -271,6 +300,16 @@ test.each(compilations)("TypeScript compiles against all types with $moduleResol
     watching.on("alarm-raised", ({ reason }): SnailAlarm["reason"] => reason);
     export const late = async (): Promise<number> => { for await (const { delayMs } of watching) return delayMs; return 0; };
     export const wasTooSlow = (error: unknown): boolean => error instanceof SnailError && error.code === "ERR_TOO_SLOW";
+    import { ConflictError, type MapStore, SnapshotClient, type SnapshotEndpoints, SnapshotServer, type SnapshotUpdateError } from "@seaworthy/pubsub-snapshot";
+    import { LmdbStore as SnapshotStore } from "@seaworthy/pubsub-snapshot/lmdb";
+    const kept: MapStore = new SnapshotStore("map", { maxKnown: 10 });
+    export const shared: Promise<SnapshotEndpoints> = new SnapshotServer({ store: kept, pair: { role: "primary", liveness: 3 } }).bind("tcp://*:5556");
+    const joining = new SnapshotClient({ subtree: "/client/", backoff: { jitter: 0 } });
+    joining.on("gap-noticed", ({ missing }): number | undefined => missing);
+    export const numbers: Promise<number>[] = [joining.set("/client/a", Buffer.from("b"), { ttlMs: 1, ifSequence: 0, properties: { by: "me" } }), joining.delete("/client/a")];
+    export const values: Buffer[] = [...joining].map(({ value }) => value);
+    for await (const { type, previous } of joining.watch("/client/")) if (type === "deleted") previous?.value.toString();
+    export const wasFaster = (error: SnapshotUpdateError): number => (error instanceof ConflictError ? error.sequence : error.code === "ERR_SET_TIMEOUT" ? error.sent : 0);
     export { client };
   `;
   await consumer.write("uses.mts", uses);

@@ -46,8 +46,7 @@ export interface ServerOptions {
   socket?: SocketSettings | undefined;
 }
 
-/** For `resolveOptions`, also of roles that have more options. */
-export const serverRules: {
+const serverRules: {
   readonly [K in keyof Omit<ServerOptions, "socket">]-?: OptionRule<number>;
 } & { readonly socket: OptionRule<SocketSettings> } = {
   heartbeatMs: milliseconds(1000, { min: 1, max: 2 ** 31 }),

@@ -167,9 +167,8 @@ export function wireServer(
   }
 
   function closeLink(): void {
-    const closing = link?.close(LAST_WORD_MS);
+    const closing = (link as TransportSocket).close(LAST_WORD_MS);
     link = undefined;
-    if (closing === undefined) return;
     closings.add(closing);
     void closing.finally(() => closings.delete(closing));
   }

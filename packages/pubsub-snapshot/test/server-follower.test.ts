@@ -256,3 +256,26 @@ it("a server that ceases to be active refuses what is not published, and forgets
   expect([server.updates(), server.heard("c")]).toEqual([["1 a=2"], ["OKTHX 1"]]);
   expect(server.machine.hasFollower).toBe(false);
 });
+
+describe("an active server that is in doubt whether it still is", () => {
+  it("publishes nothing that its passive, which may have taken over, does not have", () => {
+    const server = synced();
+    server.machine.isSure = () => false;
+    server.collect("a", "1").collect("b", "1").command("peer", "GOTIT", 1);
+    expect(server.updates(), "the passive has it").toEqual(["1 a=1"]);
+    server.run(5 * DEAD_MS);
+    expect(server.told("follower-lost")).toHaveLength(1);
+    expect([server.updates(), server.machine.uncommitted]).toEqual([[], 1]);
+  });
+
+  it("publishes it as soon as it is in doubt no more", () => {
+    const server = pair();
+    let isSure = false;
+    server.machine.isSure = () => isSure;
+    server.collect("a", "1").run(1000);
+    expect(server.updates()).toEqual([]);
+    isSure = true;
+    server.run(10);
+    expect(server.updates()).toEqual(["1 a=1"]);
+  });
+});

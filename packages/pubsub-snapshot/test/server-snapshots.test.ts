@@ -208,6 +208,18 @@ describe("a client that gives no credit", () => {
     expect(received(server.take("c"))).toMatchObject({ items: 300, ends: 1, isEndLast: true });
   });
 
+  it("nor by a client that gives credit meanwhile", () => {
+    const server = filled(300);
+    server.holds = true;
+    server.ask("c", "", 200);
+    expect(server.queue).toHaveLength(128);
+    server.command("c", "MOAR", 200);
+    expect(server.queue).toHaveLength(128);
+    server.holds = false;
+    server.drain();
+    expect(received(server.take("c"))).toMatchObject({ items: 300, ends: 1, isEndLast: true });
+  });
+
   it("is not forgotten where the queue in front of the ROUTER is full", () => {
     const server = filled(300);
     server.holds = true;

@@ -1,0 +1,248 @@
+import type { BinaryStarEvent } from "@seaworthy/binary-star";
+import { resolveStarOptions } from "@seaworthy/binary-star/machine";
+import {
+  AbortedError,
+  ClosedError,
+  ConflictError,
+  type FollowerLossReason,
+  type LeaveReason,
+  LimitError,
+  type MapStore,
+  type RefusalReason,
+  RefusedError,
+  SetTimeoutError,
+  type SnapshotChange,
+  SnapshotClient,
+  type SnapshotClientEvent,
+  type SnapshotEntry,
+  type SnapshotPairOptions,
+  SnapshotServer,
+  type SnapshotServerEvent,
+  type SnapshotServerView,
+  type SnapshotUpdateError,
+  UnsupportedError,
+} from "@seaworthy/pubsub-snapshot";
+import { LmdbStore, type LmdbStoreOptions } from "@seaworthy/pubsub-snapshot/lmdb";
+import * as snapshot from "@seaworthy/pubsub-snapshot/machine";
+import { describe, expect, test } from "vitest";
+import { workspaceFile } from "./site.js";
+import { fences, SnippetFolder } from "./snippet-folder.js";
+import {
+  documented,
+  errorIn,
+  members,
+  named,
+  pageSource,
+  rowOf,
+  socketSettings,
+  type Types,
+  table,
+  type Values,
+  wordsIn,
+} from "./tables.js";
+
+const page = await pageSource("docs/patterns/pubsub-snapshot.md");
+
+const { peerDeadMs: _peer, hasStore: _store, ...server } = snapshot.resolveServerOptions("test", {});
+const { role: _role, heartbeatMs: _heartbeat, ...star } = resolveStarOptions("test", { role: "primary" });
+/** What only the class takes, and has no default; the compiler demands all of it, and no more. */
+const shared: Record<Exclude<keyof SnapshotPairOptions, "role" | keyof typeof star>, undefined> = {
+  arbiter: undefined,
+  epochFile: undefined,
+};
+const { subtree, ...client } = snapshot.resolveSnapshotClientOptions();
+
+describe("option tables have every option, with the default that the code has", () => {
+  test.each([
+    ["### Server", { store: undefined, pair: undefined, ...server }],
+    ["### The pair", { ...star, ...shared }],
+    ["### Client", client],
+    ["### Socket", socketSettings],
+  ])("%s", (heading, actual) => {
+    const rows = table(page, heading).filter(([name = ""]) => !["`role`", "`subtree`"].includes(name));
+    expect(documented(rows, actual)).toStrictEqual(actual);
+  });
+
+  test("the subtree is empty, and the role must be given", () => {
+    expect([subtree, rowOf(page, "### Client", "subtree")[1]]).toEqual(["", "empty"]);
+    expect(rowOf(page, "### The pair", "role")[1]).toBe("must be given");
+    expect(() => new SnapshotServer({ pair: {} as SnapshotPairOptions })).toThrow(/no default/);
+  });
+
+  test("those that follow from others do so", () => {
+    expect(resolveStarOptions("test", { role: "backup", heartbeatMs: 300, liveness: 4 }).claimTimeoutMs).toBe(
+      4 * 300,
+    );
+    const { socket } = snapshot.resolveSnapshotClientOptions({ maxInFlight: 50_000 });
+    expect(socket.maxQueued).toBeGreaterThanOrEqual(50_000);
+  });
+
+  test("LmdbStore: as many UUIDs as the server remembers", () => {
+    const options: Record<keyof LmdbStoreOptions, number> = { maxKnown: server.maxKnown };
+    const rows = table(page, "### LmdbStore");
+    expect(documented(rows, options)).toStrictEqual(options);
+    expect(() => new LmdbStore("unused", { maxKnown: 0 })).toThrow(RangeError);
+  });
+});
+
+const serverEvents: Types<SnapshotServerEvent> = {
+  "snapshot-sent": true,
+  "snapshot-abandoned": true,
+  "update-refused": true,
+  "entry-expired": true,
+  "subtree-refused": true,
+  "follower-joined": true,
+  "follower-lost": true,
+  "caught-up": true,
+  "pending-ordered": true,
+  "store-failed": true,
+  "store-recovered": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+const clientEvents: Types<SnapshotClientEvent> = {
+  "join-began": true,
+  "subtree-widened": true,
+  joined: true,
+  "server-left": true,
+  "gap-noticed": true,
+  "set-retried": true,
+  "set-failed": true,
+  "collector-failed": true,
+  "watcher-overflowed": true,
+  "process-stalled": true,
+  "message-dropped": true,
+};
+const view: Record<keyof SnapshotServerView, true> = {
+  isActive: true,
+  sequence: true,
+  keys: true,
+  pair: true,
+};
+const entry: Record<keyof SnapshotEntry, true> = {
+  key: true,
+  keyText: true,
+  value: true,
+  sequence: true,
+  properties: true,
+  ttlMs: true,
+};
+const change: Record<keyof SnapshotChange, true> = {
+  type: true,
+  key: true,
+  keyText: true,
+  entry: true,
+  previous: true,
+  sequence: true,
+};
+const errors: Record<SnapshotUpdateError["code"], true> = {
+  ERR_SET_TIMEOUT: true,
+  ERR_CONFLICT: true,
+  ERR_REFUSED: true,
+  ERR_UNSUPPORTED: true,
+  ERR_LIMIT_REACHED: true,
+  ERR_ABORTED: true,
+  ERR_CLOSED: true,
+};
+const refusals: Record<RefusalReason, true> = {
+  passive: true,
+  conflict: true,
+  full: true,
+  invalid: true,
+  "store-failed": true,
+};
+const leaves: Record<LeaveReason, true> = {
+  lost: true,
+  failed: true,
+  silent: true,
+  "no-answer": true,
+  gap: true,
+  passive: true,
+  changed: true,
+  refused: true,
+  "too-many-keys": true,
+};
+const store: Record<keyof MapStore, true> = { open: true, commit: true, replace: true, close: true };
+
+test.each([
+  ["every status event of the server", "### Of the server", serverEvents],
+  ["every status event of the client", "### Of the client", clientEvents],
+  ["every field of view()", "### What a server tells of itself", view],
+  ["every member of an entry", "### The entry", entry],
+  ["every member of a change", "### The change", change],
+  ["every error of set() and delete()", "## Errors", errors],
+  ["every reason to refuse an update", "### Why a server refuses", refusals],
+  ["every reason to leave a server", "## Joining", leaves],
+  ["every method of a store", "### Other stores", store],
+])("%s is on the page, and no other", (_what, heading, actual) => {
+  expect(members(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
+});
+
+const abandoned: Values<SnapshotServerEvent, "snapshot-abandoned"> = {
+  "client-gone": true,
+  "client-slow": true,
+  "not-active": true,
+};
+const lost: Record<FollowerLossReason, true> = {
+  silent: true,
+  left: true,
+  gone: true,
+  replaced: true,
+  slow: true,
+};
+const widened: Values<SnapshotClientEvent, "subtree-widened"> = { foreign: true, crowded: true };
+
+test.each([
+  ["### Of the server", "snapshot-abandoned", abandoned],
+  ["### Of the server", "follower-lost", lost],
+  ["### Of the client", "subtree-widened", widened],
+])("every reason is on the page: %s %s", (heading, event, actual) => {
+  expect(wordsIn(rowOf(page, heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
+});
+
+test("a server of a pair has the events of a node, which are told on another page", async () => {
+  const [, besides = ""] = /has the \[events of a node\]\((.*?)\) besides/.exec(page) ?? [];
+  expect(besides).toBe("/patterns/binary-star#of-a-node");
+  const event: BinaryStarEvent["type"] = "became-active";
+  expect(named(table(await pageSource("docs/patterns/binary-star.md"), "### Of a node"))).toContain(event);
+});
+
+test.each([
+  ["### Counted by the server", () => new SnapshotServer()],
+  ["### Counted by the client", () => new SnapshotClient()],
+])("every number of stats() is on the page, and no other: %s", async (heading, create) => {
+  await using role = create();
+  expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
+});
+
+test.each([
+  new SetTimeoutError(1, 1),
+  new ConflictError(1),
+  new UnsupportedError("ifSequence"),
+  new LimitError("maxInFlight", 1, ""),
+  new AbortedError(undefined),
+  new ClosedError("SnapshotClient"),
+])("whether an error may be retried is as the page says: $code", (error) => {
+  const { code, retryable } = error;
+  expect(errorIn(page, code)).toEqual({ code, name: error.constructor.name, retryable });
+});
+
+test("a refused update may be retried if it was the store", () => {
+  const [cell = "", when = "", retryable] = rowOf(page, "## Errors", "ERR_REFUSED");
+  expect([cell, retryable]).toEqual(["`ERR_REFUSED`<br>`RefusedError`", "depends"]);
+  for (const [reason, word] of [
+    ["store-failed", "retryable"],
+    ["invalid", "not"],
+  ] as const) {
+    expect(when).toContain(`\`${reason}\` (${word})`);
+    expect(new RefusedError(reason).retryable).toBe(word === "retryable");
+  }
+});
+
+test("all snippets have the right types", async () => {
+  const snippets = fences(await workspaceFile("docs/patterns/pubsub-snapshot.md"), "ts");
+  expect(snippets).toHaveLength(7);
+  await using folder = await SnippetFolder.create();
+  for (const [index, code] of snippets.entries()) await folder.write(`snippet-${index}.ts`, code);
+  await folder.checkTypes();
+});
