@@ -78,6 +78,7 @@ test("every property is on the page, and no other", () => {
     ...names(snapshot.encodeBeat(snapshot.HUGZ, beat)),
     snapshot.subtreeCounts([[1, 1]])[0],
     snapshot.timeLeft(1)[0],
+    snapshot.UPDATE[0],
   ];
   expect(named(behind("| Property ")).sort()).toEqual(written.sort());
   expect(written.filter((name) => !snapshot.isReserved(name))).toEqual([]);

@@ -1,10 +1,10 @@
 import { frameText } from "@seaworthy/core";
 import type { Entry } from "./entry.js";
-import { subtreeCounts, withLines } from "./properties.js";
+import { type Property, subtreeCounts, UPDATE, withLines } from "./properties.js";
 import type { ServerOutput, SnapshotServerEvent } from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import { type Subtree, Subtrees } from "./subtrees.js";
-import { type Beat, beatTopic, encodeBeat, encodeKeyValue, HUGZ } from "./wire.js";
+import { type Beat, beatTopic, encodeBeat, encodeKeyValue, HUGZ, looksLikeBeat } from "./wire.js";
 
 /** Clients that come at the same time are answered by one heartbeat, in ms. */
 const BEAT_PAUSE_MS = 10;
@@ -60,9 +60,13 @@ export class Broadcast {
 
   publish({ key, name, sequence, uuid, properties, value }: Entry): void {
     this.#sequence = sequence;
+    const lines: Property[] = looksLikeBeat(key, uuid, properties, value) ? [UPDATE] : [];
     const counts = this.#subtrees.count(name);
-    const lines = counts.length === 0 ? properties : withLines(properties, [subtreeCounts(counts)]);
-    this.#put({ type: "publish", frames: encodeKeyValue(key, sequence, uuid, lines, value) });
+    if (counts.length > 0) lines.push(subtreeCounts(counts));
+    this.#put({
+      type: "publish",
+      frames: encodeKeyValue(key, sequence, uuid, withLines(properties, lines), value),
+    });
   }
 
   /** A client follows this subtree: a heartbeat tells it that it does. */

@@ -78,7 +78,13 @@ export function updateError(failure: UpdateFailure, signal: AbortSignal | undefi
     case "ERR_CONFLICT":
       return new ConflictError(failure.sequence);
     case "ERR_LIMIT_REACHED":
-      return new LimitError(failure.option, failure.limit, "the server takes no more");
+      // A value that is too large stays so.
+      return new LimitError(
+        failure.option,
+        failure.limit,
+        "the server takes no more",
+        failure.option !== "maxValueBytes",
+      );
     case "ERR_REFUSED":
       return new RefusedError(failure.reason);
     case "ERR_UNSUPPORTED":

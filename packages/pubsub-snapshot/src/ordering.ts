@@ -3,6 +3,7 @@ import { Broadcast } from "./broadcast.js";
 import { Entry } from "./entry.js";
 import { FollowerSeat } from "./follower-seat.js";
 import type { KnownUpdates } from "./known-updates.js";
+import { RefusedUpdates } from "./refused-updates.js";
 import type { ServerMap } from "./server-map.js";
 import type { ServerOutput, SnapshotServerCounters, SnapshotServerEvent } from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
@@ -39,12 +40,14 @@ export class Ordering {
   readonly #parts: OrderingParts;
   readonly #log = new UpdateLog(0);
   readonly #rules: UpdateRules;
+  readonly #refused: RefusedUpdates;
   #isServing = false;
 
   constructor(parts: OrderingParts) {
     this.#parts = parts;
     const { options, map, known, put, report } = parts;
     this.#rules = new UpdateRules(options, map, this.#log);
+    this.#refused = new RefusedUpdates(options.maxKnown);
     this.store = new StoreKeeper(options, map, known, put, report);
     this.broadcast = new Broadcast(options, put, report);
     this.follower = new FollowerSeat(options, { map, log: this.#log, known }, put, report);
@@ -111,6 +114,8 @@ export class Ordering {
     const { uuid, key, value } = message;
     const before = known.find(uuid);
     if (before !== undefined) return this.#again(uuid, before, asker);
+    const refused = this.#refused.find(uuid);
+    if (refused !== undefined) return this.refuse(message, asker, refused.refusal, now, refused.sequence);
     const terms = this.#rules.read(message);
     if ("reason" in terms) return this.refuse(message, asker, terms, now);
     const name = frameKey(key);
@@ -139,7 +144,10 @@ export class Ordering {
     const { counters, report } = this.#parts;
     counters.refused += 1;
     report({ type: "update-refused", at: now, reason: refusal.reason });
-    if (asker !== undefined) this.#send(asker, encodeRefusal(refusal, uuid, sequence));
+    if (asker === undefined) return;
+    // That of a passive server is not the last word.
+    if (refusal.reason !== "passive") this.#refused.add(uuid, { refusal, sequence });
+    this.#send(asker, encodeRefusal(refusal, uuid, sequence));
   }
 
   /** Publishes what may be. */

@@ -149,6 +149,9 @@ export function timeLeft(ms: number): Property {
   return ["sw-left", `${Math.max(0, Math.ceil(ms))}`];
 }
 
+/** That it is an update, where it would be taken for the heartbeat of a server that is not ours. */
+export const UPDATE: Property = ["sw-update", "1"];
+
 /** How many updates a subtree has had, of each that the key lies in: by how many bytes of the key are its name. */
 export function subtreeCounts(counts: readonly (readonly [length: number, count: number])[]): Property {
   return ["sw-under", counts.map(([length, count]) => `${length}:${count}`).join()];

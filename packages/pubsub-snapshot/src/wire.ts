@@ -355,7 +355,18 @@ export function decodeBeat(properties: Uint8Array): Beat | undefined {
  * UUID, no properties and no value. A key of that name, deleted without a UUID, looks the same.
  */
 export function isForeignBeat({ key, uuid, properties, value }: KeyValue): boolean {
-  return framesEqual(key, HUGZ) && uuid.length === 0 && properties.length === 0 && value.length === 0;
+  return looksLikeBeat(key, uuid, properties, value);
+}
+
+/** Whether an update would be taken for a heartbeat: see {@link isForeignBeat}. */
+export function looksLikeBeat(
+  key: Uint8Array,
+  uuid: Uint8Array,
+  properties: Uint8Array,
+  value: Uint8Array,
+): boolean {
+  if (value.length > 0 || uuid.length > 0 || properties.length > 0) return false;
+  return framesEqual(key, HUGZ);
 }
 
 /**

@@ -192,6 +192,7 @@ describe("errors", () => {
       updateError({ code: "ERR_REFUSED", reason: "store-failed" }, undefined),
       updateError({ code: "ERR_UNSUPPORTED", option: "ifSequence" }, undefined),
       updateError({ code: "ERR_LIMIT_REACHED", option: "maxKeys", limit: 9 }, undefined),
+      updateError({ code: "ERR_LIMIT_REACHED", option: "maxValueBytes", limit: 5 }, undefined),
       updateError({ code: "ERR_CLOSED" }, undefined),
     ];
     expect(errors.map(({ message, retryable }) => [message, retryable])).toEqual([
@@ -204,6 +205,7 @@ describe("errors", () => {
       ["the server refuses the update: store-failed", true],
       ["the server is not a SnapshotServer of ours, and knows no ifSequence", false],
       ["the server takes no more: limit maxKeys = 9 is reached", true],
+      ["the server takes no more: limit maxValueBytes = 5 is reached", false],
       ["SnapshotClient is closed", false],
     ]);
     expect(errors.map(({ name }) => name)).toEqual([
@@ -213,6 +215,7 @@ describe("errors", () => {
       RefusedError.name,
       RefusedError.name,
       UnsupportedError.name,
+      "LimitError",
       "LimitError",
       "ClosedError",
     ]);

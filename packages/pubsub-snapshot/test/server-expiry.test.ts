@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isForeignBeat } from "../src/wire.js";
 import { ServerDriver, uuidOf } from "./server-driver.js";
 
 describe("a time to live", () => {
@@ -24,6 +25,16 @@ describe("a time to live", () => {
     server.run(50).set("c", "a", "2", { ttlMs: 100 }).set("c", "b", "2");
     expect(server.run(99).map).toEqual({ a: "2", b: "2" });
     expect(server.run(5000).map).toEqual({ b: "2" });
+  });
+
+  it("of a key of the name HUGZ: its deletion is not taken for the heartbeat of a server that is not ours", () => {
+    const server = new ServerDriver()
+      .set("c", "HUGZ", "1", { ttlMs: 100 })
+      .set("c", "a", "1", { ttlMs: 100 });
+    server.run(100);
+    const deletions = server.published.filter(({ sequence }) => sequence > 2);
+    expect(deletions.map((message) => isForeignBeat(message))).toEqual([false, false]);
+    expect(deletions.map(({ properties }) => String(Buffer.from(properties)))).toEqual(["sw-update=1\n", ""]);
   });
 
   it("of an update that deletes is none", () => {
