@@ -77,7 +77,7 @@ describe("a server with a store", () => {
     expect(given(server)).toEqual(["2"]);
     server.feed({ type: "stored" });
     expect(server.updates()).toEqual(["1 a=1", "2 b=1"]);
-    server.set("d", "x", "1", { uuid: uuidOf(2) }).feed({ type: "stored" });
+    server.set("d", "x", "1", { uuid: uuidOf(3) }).feed({ type: "stored" });
     expect(server.heard("d")).toEqual(["OKTHX 3"]);
   });
 
@@ -116,6 +116,19 @@ describe("a server with a store", () => {
     expect(given(server)).toEqual(["2"]);
     server.feed({ type: "stored" });
     expect(server.updates()).toEqual(["2 b=2"]);
+  });
+
+  it("is given with the map only what is known of it, and not of what is still to come", () => {
+    const server = withStore()
+      .set("c", "a", "1", { uuid: uuidOf(1) })
+      .feed({ type: "deactivate" });
+    server.activate("again").set("c", "b", "1", { uuid: uuidOf(2) });
+    given(server);
+    server.feed({ type: "stored" });
+    expect(given(server)).toEqual(["all 0:  known "]);
+    server.feed({ type: "stored" }).feed({ type: "stored" });
+    expect(given(server)).toEqual(["1"]);
+    expect(server.updates()).toEqual(["1 b=1"]);
   });
 
   it("that ceases to be active with everything published leaves the store alone", () => {

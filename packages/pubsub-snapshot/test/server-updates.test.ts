@@ -67,14 +67,43 @@ describe("an update", () => {
     expect(server.heard("c")).toEqual([answer]);
   });
 
-  it("with a condition that does not hold is told the key's sequence, and its UUID is not taken for known", () => {
+  it("with a condition that does not hold is told the key's sequence", () => {
     const server = new ServerDriver().set("c", "a", "1").set("c", "b", "1").set("c", "b", "2");
     server.take("c");
-    const again = { uuid: uuidOf(7), ifSequence: 2 };
-    server.set("c", "b", "3", again);
+    server.set("c", "b", "3", { uuid: uuidOf(7), ifSequence: 2 });
     expect(server.refusal("c")).toMatchObject({ reason: "conflict", number: 3, uuid: uuidOf(7) });
-    server.set("c", "none", "3", again);
+    server.set("c", "none", "3", { uuid: uuidOf(8), ifSequence: 2 });
     expect(server.refusal("c")).toMatchObject({ reason: "conflict", number: 0 });
+  });
+
+  it("that was refused is refused in the same way when another copy of it is read later, though it could be ordered then", () => {
+    const server = new ServerDriver({ maxKeys: 1 }).set("c", "a", "1");
+    const [conflicting, full] = [
+      { uuid: uuidOf(1), ifSequence: 2 },
+      { uuid: uuidOf(2), ttlMs: 100 },
+    ];
+    server.set("c", "a", "2", conflicting).set("c", "b", "2", full).set("d", "a", "3").set("d", "a", "");
+    server.take("c");
+    server.set("c", "a", "2", conflicting);
+    expect(server.refusal("c")).toMatchObject({ reason: "conflict", number: 1, uuid: uuidOf(1) });
+    server.set("c", "b", "2", full);
+    expect(server.refusal("c")).toMatchObject({ reason: "full", option: "maxKeys", limit: 1 });
+    server.collect("b", "2", full);
+    expect(server.map).toEqual({});
+  });
+
+  it("that was refused is forgotten after maxKnown others, and one of which nobody was told that it is, at once", () => {
+    const server = new ServerDriver({ maxKnown: 2, maxKeys: 1 }).set("c", "a", "1");
+    for (const n of [1, 2, 3, 2]) server.set("c", "b", "1", { uuid: uuidOf(n) });
+    server
+      .set("c", "b", "1")
+      .collect("b", "1", { uuid: uuidOf(4) })
+      .set("d", "a", "");
+    server.take("c");
+    for (const n of [3, 2, 1]) server.set("c", "b", `${n}`, { uuid: uuidOf(n) });
+    expect(server.heard("c")).toEqual(["SORRY full", "SORRY full", "OKTHX 3"]);
+    server.set("d", "b", "").collect("b", "4", { uuid: uuidOf(4) });
+    expect(server.map).toEqual({ b: "4" });
   });
 
   it("with a condition is judged by what is ordered, though it is not published yet", () => {
