@@ -37,8 +37,10 @@ export interface FollowingOwner {
 const MAX_CREDIT = 400;
 /** Updates that are acknowledged together at most. */
 const ACK_BATCH = 64;
-/** So long may an acknowledgement wait for others, in ms; one that comes after so long a pause does not wait. */
+/** So long may an acknowledgement wait for others, in ms. */
 const ACK_PAUSE_MS = 1;
+/** So many of them do not wait, in as long: a timer takes longer than what a few writers wait for otherwise. */
+const ACKS_AT_ONCE = 8;
 
 /** `connecting` and `receiving` have no map yet; `complete` has it, and is not waited for; `synced` is. */
 type Stage = "idle" | "connecting" | "receiving" | "complete" | "synced";
@@ -60,7 +62,9 @@ export class Following {
   #last = 0;
   #taken = 0;
   #acknowledged = 0;
-  #acknowledgedAt = Number.NEGATIVE_INFINITY;
+  /** Since then acknowledgements that did not wait are counted. */
+  #windowAt = Number.NEGATIVE_INFINITY;
+  #atOnce = 0;
   /** What this number says has to come, too. */
   #syncedFrom: number | undefined;
   #heardAt = 0;
@@ -85,7 +89,7 @@ export class Following {
     if (this.#stage === "idle") return undefined;
     const deadAt = this.#heardAt + this.#deadMs;
     if (this.#stage === "connecting") return deadAt;
-    const ackAt = this.#owesAck ? this.#acknowledgedAt + ACK_PAUSE_MS : Number.POSITIVE_INFINITY;
+    const ackAt = this.#owesAck ? this.#windowAt + ACK_PAUSE_MS : Number.POSITIVE_INFINITY;
     return Math.min(deadAt, this.#saidAt + this.#pingMs, ackAt);
   }
 
@@ -142,7 +146,7 @@ export class Following {
     if (now >= this.#heardAt + this.#deadMs) return this.lost("the active server is silent");
     if (this.#stage === "connecting") return;
     if (this.#mayBeGivenUp(now)) return this.#fallBehind();
-    if (this.#owesAck && now >= this.#acknowledgedAt + ACK_PAUSE_MS) this.#acknowledge(now);
+    if (this.#owesAck && now >= this.#windowAt + ACK_PAUSE_MS) this.#acknowledge(now);
     if (now >= this.#saidAt + this.#pingMs) this.#send(encodeCommand("PING"), now);
   }
 
@@ -269,15 +273,18 @@ export class Following {
     return this.#last > this.#acknowledged && (this.#stage === "complete" || this.#stage === "synced");
   }
 
-  /** At once if none was sent just now; many updates in a row are acknowledged together. */
+  /** At once if few were sent just now; many updates in a row are acknowledged together. */
   #owe(now: number): void {
-    if (now >= this.#acknowledgedAt + ACK_PAUSE_MS || this.#last >= this.#acknowledged + ACK_BATCH)
-      this.#acknowledge(now);
+    if (now >= this.#windowAt + ACK_PAUSE_MS) {
+      this.#windowAt = now;
+      this.#atOnce = 0;
+    }
+    this.#atOnce += 1;
+    if (this.#atOnce <= ACKS_AT_ONCE || this.#last >= this.#acknowledged + ACK_BATCH) this.#acknowledge(now);
   }
 
   #acknowledge(now: number): void {
     this.#acknowledged = this.#last;
-    this.#acknowledgedAt = now;
     this.#send(encodeCommand("GOTIT", this.#last), now);
   }
 

@@ -108,7 +108,11 @@ export function wireServer(
           star?.feed({ type: "activated", epoch });
           host.feed({ type: "activate", life: makeLife() });
         },
-        deactivate: () => host.feed({ type: "deactivate" }),
+        deactivate(_epoch, reason) {
+          host.feed({ type: "deactivate" });
+          // It may become passive beside a peer that is not active yet, and whose updates it would not get.
+          if (reason !== "yielded") star?.feed({ type: "source-lost" });
+        },
         transfer(number) {
           transfer = number;
           host.feed({ type: "follow" });

@@ -103,7 +103,7 @@ export type RefusalReason =
   | "conflict"
   /** `maxKeys`, `maxBytes` or `maxUncommitted` is reached, or too many snapshots wait. */
   | "full"
-  /** The key or the value is too large, or the properties are none. */
+  /** The key or the value is too large, or the properties are none; a follower: it is not waited for any more, or there is no pair. */
   | "invalid"
   /** The store does not take it. */
   | "store-failed";
