@@ -26,3 +26,12 @@ export async function freePort(): Promise<number> {
   }
   throw new Error("there is no free port");
 }
+
+/** The first of three TCP ports in a row on 127.0.0.1 that nobody listens on, and that this process was not given before. */
+export async function freePorts(): Promise<number> {
+  for (let tries = 0; tries < COUNT; tries++) {
+    const first = await freePort();
+    if ((await freePort()) === first + 1 && (await freePort()) === first + 2) return first;
+  }
+  throw new Error("there are no three free ports in a row");
+}

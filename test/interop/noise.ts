@@ -12,7 +12,7 @@ function seeded(seed: number): () => number {
 }
 
 /** Frames of MDP, which random messages are made of so that some get far. */
-const WORDS: readonly Frame[] = [
+const MDP_WORDS: readonly Frame[] = [
   ...["", "", "MDPC01", "MDPC02", "MDPW01", "MDPW02", "MDPC03", "mdpw01"],
   ...[..."\x00\x01\x02\x03\x04\x05\x06\x07\xff"].map((byte) => Buffer.from(byte, "latin1")),
   ...["noise", "mmi.service", "mmi.", "mmi.x", "mmi.services", "mmi.workers"],
@@ -29,14 +29,45 @@ const WORDS: readonly Frame[] = [
   ...[15, 16, 17].map((length) => Buffer.alloc(length, 7)),
 ];
 
+/** Frames of CHP, and of what ours say besides. */
+export const CHP_WORDS: readonly Frame[] = [
+  ...[
+    "",
+    "",
+    "",
+    "HUGZ",
+    "KTHXBAI",
+    "ICANHAZ?",
+    "MOAR",
+    "GOTIT",
+    "PING",
+    "PONG",
+    "OKTHX",
+    "SORRY",
+    "KNOWN",
+    "INSYNC",
+  ],
+  ...["/a", "/a/b", "\0HUGZ\0\0", "\0HUGZ\0\x02/a", "\0HUGZ\xff\xff", "ttl=1\n", "ttl=x\n", "sw-ttl=-1\n"],
+  ...[
+    "sw-credit=1\n",
+    "sw-credit=4294967296\nsw-follows=1\n",
+    "sw-if=0\n",
+    "sw-life=1\nsw-beat=1\nsw-at=7\nsw-active=1\n",
+  ],
+  ...["0000000000000000", "0000000000000007", "001fffffffffffff", "0020000000000000", "ffffffffffffffff"].map(
+    (hex) => Buffer.from(hex, "hex"),
+  ),
+  ...[15, 16, 17].map((length) => Buffer.alloc(length, 7)),
+];
+
 /** Random messages: of words, of bytes, and of both. */
-export function* noise(count: number, seed: number): Generator<Frame[]> {
+export function* noise(count: number, seed: number, words: readonly Frame[] = MDP_WORDS): Generator<Frame[]> {
   const random = seeded(seed);
   const below = (limit: number): number => Math.floor(random() * limit);
   for (let made = 0; made < count; made++) {
     const share = random();
     yield Array.from({ length: 1 + below(8) }, () => {
-      if (random() < share) return WORDS[below(WORDS.length)] as Frame;
+      if (random() < share) return words[below(words.length)] as Frame;
       return Buffer.from(Array.from({ length: below(random() < 0.05 ? 2000 : 20) }, () => below(256)));
     });
   }
