@@ -6,7 +6,7 @@ import {
   type WiredStarServer,
   wireStarServer,
 } from "@seaworthy/binary-star/machine";
-import { type RequestServerRun, requestKind, writeUint64 } from "@seaworthy/core";
+import { type Random, type RequestServerRun, requestKind, writeUint64 } from "@seaworthy/core";
 import type { NodeContext, SimulatedNode } from "@seaworthy/simulator";
 import type { SimulatedArbiter } from "./binary-star-arbiter.js";
 import { GuidePeer } from "./binary-star-guide-peer.js";
@@ -72,6 +72,8 @@ export function bootServer(
 const EPOCH_FILE = "epoch";
 const CALL_BYTES = 8;
 const KIND_REFUSAL = 2;
+/** How often the application of a node says that it may have fallen behind, in ms, give or take. */
+const FALLS_BEHIND_MS = 2500;
 
 /** One of the two, as this package has it. */
 class StarProgram implements NodeProgram {
@@ -137,6 +139,7 @@ class StarProgram implements NodeProgram {
     this.#wired.bindPeer(`tcp://*:${PEER_PORT}`);
     this.#wired.connectPeer(`tcp://${other(name)}:${PEER_PORT}`);
     this.#wired.feed({ type: "demand", count: setting.concurrency });
+    this.#fallBehind(world.simulation.stream(`${name} ${life} falls behind`));
   }
 
   get isActive(): boolean {
@@ -172,6 +175,15 @@ class StarProgram implements NodeProgram {
 
   #fails(failing: number): boolean {
     return this.#context.random() < failing && !this.#world.isHealed();
+  }
+
+  /** Now and then the application says that it may have missed something, whatever the node is. */
+  #fallBehind(random: Random): void {
+    this.#after(FALLS_BEHIND_MS * (0.2 + random()), () => {
+      if (this.#hasLeft || this.#world.isHealed()) return;
+      this.#wired.feedStar({ type: "fell-behind" });
+      this.#fallBehind(random);
+    });
   }
 
   /** A hook's end. */

@@ -6,6 +6,8 @@ import { tablesSeen } from "./freelance-coverage.js";
 import { lazyPirate } from "./lazy-pirate.js";
 import { majordomo } from "./majordomo.js";
 import { paranoidPirate } from "./paranoid-pirate.js";
+import { pubsubSnapshot } from "./pubsub-snapshot.js";
+import { pubsubSnapshotCoverage } from "./pubsub-snapshot-coverage.js";
 import { simplePirate } from "./simple-pirate.js";
 import { suicidalSnail } from "./suicidal-snail.js";
 import { titanic } from "./titanic.js";
@@ -17,6 +19,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   "lazy-pirate": lazyPirate,
   majordomo,
   "paranoid-pirate": paranoidPirate,
+  "pubsub-snapshot": pubsubSnapshot,
   "simple-pirate": simplePirate,
   "suicidal-snail": suicidalSnail,
   titanic,
@@ -26,4 +29,5 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 export const summaries: Readonly<Record<string, () => object>> = {
   "binary-star": tableCoverage,
   freelance: tablesSeen,
+  "pubsub-snapshot": pubsubSnapshotCoverage,
 };

@@ -52,8 +52,10 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
   /** When all that had arrived had been read: only then may anything be concluded from the time. */
   #awakeAt = 0;
   #isActivated = false;
-  /** The application cannot follow the peer, if that lives. */
-  #isSourceLost = false;
+  /** Since when the application cannot follow the peer, if that lives. */
+  #sourceLostAt = Number.POSITIVE_INFINITY;
+  /** The highest epoch that was known then. */
+  #lostEpoch = Number.POSITIVE_INFINITY;
   #deniedAt = Number.NEGATIVE_INFINITY;
   #now = 0;
 
@@ -150,7 +152,8 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
         this.#transfers.ended();
         return this.#report({ type: "transfer-failed", at: now, reason: input.reason });
       case "source-lost":
-        this.#isSourceLost = true;
+        this.#sourceLostAt = input.since ?? now;
+        this.#lostEpoch = this.#claims.known;
         return;
       case "fell-behind":
         return this.#step("fell-behind");
@@ -229,13 +232,24 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
       this.#resolveSplit(event === "peer-active-below", record?.epoch);
     this.#step(event);
     // It lives, and may go on without this node, which does not get what it does.
-    if (this.#isSourceLost && state === "active" && this.#state === "passive") this.#step("fell-behind");
+    if (state === "active" && this.#state === "passive" && this.#isBehind(record?.epoch))
+      this.#step("fell-behind");
     if (this.#state === "catching-up" && state === "active") this.#beginTransfer();
   }
 
   #beginTransfer(): void {
-    this.#isSourceLost = false;
+    this.#sourceLostAt = Number.POSITIVE_INFINITY;
+    this.#lostEpoch = Number.POSITIVE_INFINITY;
     this.#transfers.begin();
+  }
+
+  /**
+   * Whether an active peer has said so after the application lost its way to it. A connection that ends with the peer's process may be seen to end
+   * before the last state that came over another has been read. One that lives says what it is in each of its intervals, and one that
+   * has become active anew has another epoch.
+   */
+  #isBehind(epoch = 0): boolean {
+    return epoch > this.#lostEpoch || this.#now >= this.#sourceLostAt + this.#options.heartbeatMs / 2;
   }
 
   #resolveSplit(stays: boolean, peerEpoch: number | undefined): void {

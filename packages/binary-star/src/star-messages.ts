@@ -34,10 +34,12 @@ export type BinaryStarInput =
   | { readonly type: "caught-up"; readonly transfer: number }
   | { readonly type: "transfer-failed"; readonly transfer: number; readonly reason: string }
   /**
-   * The application has lost the way by which it follows the active peer. If that is heard again before this node takes over, the node is
-   * behind, and has the state transferred anew.
+   * The application has lost the way by which it follows the active peer. If that is heard again before this node takes over, half an interval of
+   * heartbeats later or in a higher epoch, the node is behind, and has the state transferred anew.
+   *
+   * @param since - since when, in ms on the node's clock. Default now
    */
-  | { readonly type: "source-lost" }
+  | { readonly type: "source-lost"; readonly since?: number | undefined }
   /** The application may have missed some of the active peer's state: it is to be transferred anew before the node may take over. */
   | { readonly type: "fell-behind" }
   /** An epoch that the node was to remember could not be written down. */

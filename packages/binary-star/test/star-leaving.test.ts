@@ -67,9 +67,29 @@ describe("the active peer's state", () => {
       node.take();
       node.feed({ type: "source-lost" });
       expect(node.machine.state, "nothing is known of the peer yet").toBe("passive");
+      expect(node.until(499).hear("active", 1).take(), "this may have been said before").toEqual([]);
+      node.until(500);
       expect(node.hear("active", 1).take(), "and caught up at once, here").toEqual(["transfer 2"]);
       expect(node.machine.state).toBe("passive");
       expect(node.hear("active", 1).take(), "once").toEqual([]);
+    });
+
+    it("a way on which nothing has come for long was lost as long ago", () => {
+      const node = passiveBackup(slow).feed({ type: "caught-up", transfer: 1 }).until(700);
+      node.take();
+      expect(node.feed({ type: "source-lost", since: 200 }).hear("active", 1).take()).toEqual(["transfer 2"]);
+    });
+
+    it("a peer that is active in a higher epoch has said so since then", () => {
+      const node = passiveBackup(slow).feed({ type: "caught-up", transfer: 1 }).feed({ type: "source-lost" });
+      node.take();
+      expect(node.hear("active", 1).take()).toEqual([]);
+      expect(node.hear("active", 3).take()).toEqual(["remember 3", "transfer 2"]);
+    });
+
+    it("a peer that has died may be heard once more, by what it said last, and is no less dead for it", () => {
+      const node = passiveBackup().feed({ type: "source-lost" }).until(10).hear("active", 1);
+      expect(node.hear("primary", 0).machine.state, "it has begun anew, and has nothing").toBe("active");
     });
 
     it("a node that may have missed something does not take over, though its peer is dead", () => {

@@ -107,8 +107,14 @@ export class FollowerSeat {
     this.#follower?.stalled(now);
   }
 
-  /** This server is not the active one any more. */
-  leave(): void {
+  /** This server is not the active one any more: the follower has all that it has published, if it was waited for, and gets nothing more. */
+  end(): void {
+    if (this.#follower === undefined) return;
+    this.#send([this.#follower.route, ...encodeRefusal({ reason: "passive" })]);
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#follower?.leave();
     this.#follower = undefined;
   }
@@ -116,7 +122,7 @@ export class FollowerSeat {
   /** @param tells - it does not know yet that it is not waited for any more: until it does, it may take over */
   #lose(reason: FollowerLossReason, now: number, tells = true): void {
     const { route } = this.#follower as Follower;
-    this.leave();
+    this.#leave();
     if (tells) this.#send([route, ...encodeRefusal({ reason: "invalid" })]);
     this.#report({ type: "follower-lost", at: now, reason });
   }

@@ -27,7 +27,8 @@ export interface FollowingOwner {
   /** The active waits for this server with each update. */
   caughtUp(): void;
   failed(reason: string): void;
-  sourceLost(): void;
+  /** @param since - nothing came for so long; missing if the connection ended */
+  sourceLost(since: number | undefined): void;
   /** The active may have gone on alone. */
   fellBehind(): void;
   malformed(reason: string): void;
@@ -127,11 +128,11 @@ export class Following {
   }
 
   /** The connection is gone, or says what it must not. */
-  lost(reason: string): void {
+  lost(reason: string, since?: number): void {
     const wasSynced = this.#stage === "synced";
     if (this.#stage === "idle") return;
     this.end();
-    if (wasSynced) this.#owner.sourceLost();
+    if (wasSynced) this.#owner.sourceLost(since);
     else this.#owner.failed(reason);
   }
 
@@ -143,7 +144,7 @@ export class Following {
 
   tick(now: number): void {
     if (this.#stage === "idle") return;
-    if (now >= this.#heardAt + this.#deadMs) return this.lost("the active server is silent");
+    if (now >= this.#heardAt + this.#deadMs) return this.lost("the active server is silent", this.#heardAt);
     if (this.#stage === "connecting") return;
     if (this.#mayBeGivenUp(now)) return this.#fallBehind();
     if (this.#owesAck && now >= this.#windowAt + ACK_PAUSE_MS) this.#acknowledge(now);

@@ -96,7 +96,7 @@ export class Ordering {
     }
     this.#log.reset(map.sequence);
     if (!isLast) this.store.reset(map.sequence, now);
-    this.follower.leave();
+    this.follower.end();
     this.broadcast.end(now);
   }
 

@@ -77,7 +77,7 @@ export type ServerOutput =
   /** The map could not be had from the peer. */
   | { readonly type: "follow-failed"; readonly reason: string }
   /** The connection to the peer is lost: if the peer lives, this server falls behind. */
-  | { readonly type: "source-lost" }
+  | { readonly type: "source-lost"; readonly since: number | undefined }
   /** This server may have fallen behind. */
   | { readonly type: "fell-behind" }
   | { readonly type: "status"; readonly event: SnapshotServerEvent };

@@ -21,7 +21,7 @@ export interface ServerOptions {
   maxValueBytes?: number | undefined;
   /** Updates that are ordered, and wait for the store or the passive server. Default 100,000. */
   maxUncommitted?: number | undefined;
-  /** UUIDs of updates that are remembered, so that none is ordered twice. Default 100,000. */
+  /** UUIDs of updates that are remembered, so that none is ordered twice; and as many of those that were refused. Default 100,000. */
   maxKnown?: number | undefined;
   /** Subtrees whose updates are counted; clients of others take the whole map, and filter it. Default 10,000. */
   maxSubtrees?: number | undefined;

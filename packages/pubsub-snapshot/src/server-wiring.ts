@@ -222,8 +222,9 @@ export function wireServer(
       case "follow-failed":
         return star?.feed({ type: "transfer-failed", transfer, reason: output.reason });
       case "source-lost":
+        return star?.feed({ type: "source-lost", since: output.since });
       case "fell-behind":
-        return star?.feed({ type: output.type });
+        return star?.feed({ type: "fell-behind" });
       case "status":
         return owner.status(output.event);
     }

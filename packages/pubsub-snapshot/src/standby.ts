@@ -30,7 +30,7 @@ export class Standby {
       applied: (entry) => this.#applied(entry),
       caughtUp: () => put({ type: "caught-up" }),
       failed: (reason) => put({ type: "follow-failed", reason }),
-      sourceLost: () => put({ type: "source-lost" }),
+      sourceLost: (since) => put({ type: "source-lost", since }),
       fellBehind: () => put({ type: "fell-behind" }),
       malformed,
     });

@@ -1,18 +1,54 @@
-import { type Frames, frameKey, type SocketHandlers } from "@seaworthy/core";
+import { Fifo, type Frames, frameKey, type SocketHandlers } from "@seaworthy/core";
 import type { End } from "./connection.js";
 import { FAREWELL, type Pipe } from "./pipe.js";
 import { SimulatedSocket } from "./socket.js";
 
-/** Sends each message to the peer that its first frame names, or refuses it. */
+interface Waiting {
+  readonly frames: Frames;
+  readonly isWanted: (() => boolean) | undefined;
+}
+
+/**
+ * Sends each message to the peer that its first frame names, or refuses it. Whether one is still wanted is asked in a turn of its own, when
+ * the owner knows what became of those before; what is sent behind it waits.
+ */
 export class SimulatedRouter extends SimulatedSocket {
   readonly #peers = new Map<string, Pipe>();
+  readonly #waiting = new Fifo<Waiting>();
   #nextId = this.network.freshId();
 
   protected override get isToldOfDepartures(): boolean {
     return this.settings.departures;
   }
 
-  protected override route(frames: Frames): void {
+  protected override get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  protected override route(frames: Frames, isWanted?: () => boolean): void {
+    if (isWanted === undefined && this.waiting === 0) return this.#send(frames);
+    this.#waiting.push({ frames, isWanted });
+    if (this.waiting === 1) this.process.post(this.#sendNext);
+  }
+
+  protected override forgetWaiting(): void {
+    if (this.waiting > 0) this.dropped("socket closed", this.waiting);
+    this.#waiting.clear();
+  }
+
+  readonly #sendNext = (): void => {
+    const next = this.#waiting.peek();
+    if (next === undefined) return;
+    // It keeps its place while it is asked: what its owner then sends comes behind it.
+    const isWanted = next.isWanted?.() !== false;
+    this.#waiting.shift();
+    if (isWanted) this.#send(next.frames);
+    else this.dropped("no longer wanted", 1, next.frames);
+    if (this.waiting > 0) this.process.post(this.#sendNext);
+    this.roomMade();
+  };
+
+  #send(frames: Frames): void {
     const [routingId, ...rest] = frames;
     const pipe = routingId === undefined ? undefined : this.#peers.get(frameKey(routingId));
     if (pipe === undefined || pipe.isGone) this.refuse(frames, "peer-unknown");

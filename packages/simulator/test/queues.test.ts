@@ -1,3 +1,4 @@
+import { textFrame } from "@seaworthy/core";
 import { expect, test } from "vitest";
 import { Simulation } from "../src/index.js";
 import { appOf, binder, connecter, numbers, oneMs } from "./support.js";
@@ -210,4 +211,46 @@ test("reconnect pauses double up to the longest, and begin anew after a connecti
     "1501 down",
     "1603 failed connection refused",
   ]);
+});
+
+test("a ROUTER asks whether a message is wanted when its owner knows what became of those before", () => {
+  const simulation = new Simulation({ network: oneMs });
+  const server = binder(simulation, "server", { type: "router" });
+  const client = connecter(simulation, "client", "server", { ...dealer, routingId: "c" });
+  simulation.runFor(10);
+  const { socket, refusals } = appOf(server);
+  const message = (id: string, text: string) => [textFrame(id), textFrame(text)];
+  const known: number[] = [];
+  socket.send(message("nobody", "lost"));
+  socket.send(message("c", "not wanted"), () => {
+    known.push(refusals.length);
+    return false;
+  });
+  socket.send(message("nobody", "lost, too"));
+  socket.send(message("c", "wanted"), () => {
+    known.push(refusals.length);
+    return socket.send(message("c", "sent while it is asked"));
+  });
+  socket.send(message("c", "last"));
+  expect(known).toEqual([]);
+  simulation.runFor(10);
+  expect(known).toEqual([1, 2]);
+  expect(appOf(client).messages).toEqual(["wanted", "last", "sent while it is asked"]);
+});
+
+test("what waits at a ROUTER to be asked for leaves within the linger time, or is dropped", () => {
+  for (const [lingerMs, expected] of [
+    [100, ["0", "1"]],
+    [0, []],
+  ] as const) {
+    const simulation = new Simulation({ network: oneMs });
+    const server = binder(simulation, "server", { type: "router" });
+    const client = connecter(simulation, "client", "server", { ...dealer, routingId: "c" });
+    simulation.runFor(10);
+    const { socket } = appOf(server);
+    for (const text of numbers(2)) socket.send([textFrame("c"), textFrame(text)], () => true);
+    void socket.close(lingerMs);
+    simulation.runFor(10);
+    expect(appOf(client).messages).toEqual(expected);
+  }
 });
