@@ -35,9 +35,8 @@ export type BinaryStarInput =
   | { readonly type: "transfer-failed"; readonly transfer: number; readonly reason: string }
   /**
    * The application has lost the way by which it follows the active peer. If that is heard again before this node takes over, half an interval of
-   * heartbeats later or in a higher epoch, the node is behind, and has the state transferred anew.
-   *
-   * @param since - since when, in ms on the node's clock. Default now
+   * heartbeats later or in a higher epoch, the node is behind, and has the state transferred anew. `since` says since when it is lost, in ms on
+   * the node's clock; without it, now.
    */
   | { readonly type: "source-lost"; readonly since?: number | undefined }
   /** The application may have missed some of the active peer's state: it is to be transferred anew before the node may take over. */
