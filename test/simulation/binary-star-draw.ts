@@ -15,6 +15,9 @@ import {
 } from "./binary-star-world.js";
 import { Dice, names } from "./majordomo-draw.js";
 
+/** How often the application of a node says that it may have fallen behind, in ms, give or take. */
+const FALLS_BEHIND_MS = 2500;
+
 /** Everything that a seed decides about a run besides its faults. */
 export function draw(random: Random): Setting {
   const dice = new Dice(random);
@@ -44,6 +47,7 @@ export function draw(random: Random): Setting {
     ...{ nodes, liveness, arbiter: undefined, handlerMs, clients: [], splits: [] },
     weather: dice.pick<Weather>(["nodes", "nodes", "links", "all", "all", "all"]),
     everyMs: 60 + dice.upTo(150) + handlerMs * clients.length,
+    fallsBehindEveryMs: FALLS_BEHIND_MS,
     leavesEveryMs: dice.chance(0.5) ? dice.between(800, 3000) : 2 * STORM_MS,
   };
   const drawn = { ...setting, clients: clients.map((name) => drawClient(dice, name, setting)) };

@@ -72,8 +72,6 @@ export function bootServer(
 const EPOCH_FILE = "epoch";
 const CALL_BYTES = 8;
 const KIND_REFUSAL = 2;
-/** How often the application of a node says that it may have fallen behind, in ms, give or take. */
-const FALLS_BEHIND_MS = 2500;
 
 /** One of the two, as this package has it. */
 class StarProgram implements NodeProgram {
@@ -179,7 +177,7 @@ class StarProgram implements NodeProgram {
 
   /** Now and then the application says that it may have missed something, whatever the node is. */
   #fallBehind(random: Random): void {
-    this.#after(FALLS_BEHIND_MS * (0.2 + random()), () => {
+    this.#after(this.#world.setting.fallsBehindEveryMs * (0.2 + random()), () => {
       if (this.#hasLeft || this.#world.isHealed()) return;
       this.#wired.feedStar({ type: "fell-behind" });
       this.#fallBehind(random);

@@ -75,6 +75,7 @@ function settingOf(
       ...{ name: `client-${at}`, kind: "ours", first, timeoutMs: 150, settleMs: DEATH_MS },
     })),
     ...{ weather: "all", splits: [], handlerMs: 4, everyMs: ASKS_EVERY_MS, leavesEveryMs: 0 },
+    fallsBehindEveryMs: Number.POSITIVE_INFINITY,
   };
 }
 

@@ -77,6 +77,8 @@ export interface Setting {
   readonly everyMs: number;
   /** Each of ours takes its leave now and then. */
   readonly leavesEveryMs: number;
+  /** The application of each of ours says so often that it may have fallen behind. */
+  readonly fallsBehindEveryMs: number;
 }
 
 /** What the world knows of one request: made, and ended. */

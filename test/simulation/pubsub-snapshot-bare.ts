@@ -117,7 +117,7 @@ class BareClient implements BareApp {
 
   #update(frames: Uint8Array[]): void {
     this.#wait();
-    const { heartbeatMs: _, keys } = this.#world.setting;
+    const { keys } = this.#world.setting;
     const sequence = sequenceOf(frames);
     if (this.#sequence === undefined || sequence <= this.#sequence) return;
     this.#sequence = sequence;

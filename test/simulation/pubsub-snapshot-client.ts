@@ -88,19 +88,27 @@ class OurClient implements ClientView {
         status: (event) => this.#told(event),
       },
     });
+    this.#watch();
+    this.#connect();
+  }
+
+  #watch(): void {
     this.#judge.watch("");
     this.#judge.watch("/a/");
-    this.#judge.watch(frameKey(world.setting.keys[0] as Uint8Array));
+    this.#judge.watch(frameKey(this.#world.setting.keys[0] as Uint8Array));
     this.#readSlowly(this.#judge.watch("", true));
-    const names = world.setting.servers.map(({ name }) => name);
-    const turned = [...names.slice(setting.first), ...names.slice(0, setting.first)];
+  }
+
+  #connect(): void {
+    const { first, connectsLate, name: client } = this.#setting;
+    const { scheduler, random } = this.#context;
+    const names = this.#world.setting.servers.map(({ name }) => name);
+    const turned = [...names.slice(first), ...names.slice(0, first)];
     for (const [at, name] of turned.entries()) {
-      const connect = (): void => {
-        const endpoints = threeEndpoints(setting.name, snapshotEndpoint(name), "connect");
-        this.#wired.feed({ type: "connect", endpoints });
-      };
+      const endpoints = threeEndpoints(client, snapshotEndpoint(name), "connect");
+      const connect = (): void => this.#wired.feed({ type: "connect", endpoints });
       // Some come to know of a server late.
-      const delayMs = setting.connectsLate[at] === true ? CONNECTS_LATE_MS * random() : 0;
+      const delayMs = connectsLate[at] === true ? CONNECTS_LATE_MS * random() : 0;
       if (delayMs === 0) connect();
       else scheduler.schedule(scheduler.now() + delayMs, connect);
     }

@@ -174,10 +174,9 @@ export class ClientJudge {
   /** The map contains more updates: those of the subtree, and no other, show. */
   #advance(): void {
     const { sequence } = this.#machine.map;
-    const life = this.#life as Life;
     const touched = new Set<string>();
     for (let at = this.#sequence + 1; at <= sequence; at++) {
-      const update = life.at(at);
+      const update = this.#updateAt(at);
       if (update === undefined)
         return this.#violated("prefix", `shows update ${at}, which its server has not published`);
       if (!update.key.startsWith(this.#subtree)) continue;
@@ -187,6 +186,21 @@ export class ClientJudge {
     this.#sequence = sequence;
     for (const key of touched) this.#compare(key);
     this.#compareSize();
+  }
+
+  /**
+   * The server's update of this number. When it has begun to serve anew, with all that it had, the heartbeats that say so may be lost, so
+   * that the client finds out later.
+   */
+  #updateAt(sequence: number): Update | undefined {
+    const life = this.#life as Life;
+    const update = life.at(sequence);
+    if (update !== undefined || sequence <= life.last) return update;
+    const { lives } = this.#world.histories;
+    const goesOn = ({ parent, program, baseSequence }: Life): boolean =>
+      parent === life && program === life.program && baseSequence === sequence - 1;
+    this.#life = [...lives.values()].find(goesOn) ?? life;
+    return this.#life.at(sequence);
   }
 
   #compare(key: string): void {

@@ -3,7 +3,7 @@ import { NODES } from "./binary-star-world.js";
 import { DRAIN_MS } from "./node-support.js";
 import { seen } from "./pubsub-snapshot-coverage.js";
 import type { Life, Update } from "./pubsub-snapshot-history.js";
-import { isPair, type Program, programOf, type World } from "./pubsub-snapshot-world.js";
+import { isPair, type Program, type World } from "./pubsub-snapshot-world.js";
 
 type BetweenPeers = Fault & { kind: "cut" | "partition" };
 
@@ -36,10 +36,16 @@ export class Losses {
   /** Updates of lives that others did not go on with: how many there were, by reason. */
   readonly excused = new Map<string, number>();
   readonly #world: World;
+  readonly #programs: Program[] = [];
   readonly #leaves: { readonly program: Program; readonly at: number }[] = [];
 
   constructor(world: World) {
     this.#world = world;
+  }
+
+  /** A program begins. */
+  began(program: Program): void {
+    this.#programs.push(program);
   }
 
   /** A program takes its leave. */
@@ -121,7 +127,7 @@ export class Losses {
     if (program !== whole && program !== follower)
       return other.isOver() || this.#isAway(other, since) ? "both were lost" : undefined;
     if (this.#between("cut", since)) return "the stream had broken";
-    const isAnew = other.isOver() && programOf(this.#world, other.node) !== undefined;
+    const isAnew = this.#programs.findLast(({ node }) => node === other.node) !== other;
     return isAnew && this.#isAway(program, since) ? "one stood still, and the other began anew" : undefined;
   }
 

@@ -12,7 +12,7 @@ import {
 import type { NodeContext, SimulatedNode } from "@seaworthy/simulator";
 import type { SimulatedArbiter } from "./binary-star-arbiter.js";
 import { Word } from "./binary-star-words.js";
-import { other } from "./binary-star-world.js";
+import { type NodeName, other } from "./binary-star-world.js";
 import type { Life } from "./pubsub-snapshot-history.js";
 import type { Losses } from "./pubsub-snapshot-losses.js";
 import { SimulatedDisk } from "./pubsub-snapshot-store.js";
@@ -77,10 +77,9 @@ export function bootServer(
 
 /** One of the servers, as this package has it. */
 class ServerProgram implements Program {
-  readonly node;
+  readonly node: NodeName;
   readonly machine: ServerMachine;
   readonly star: BinaryStarMachine | undefined;
-  readonly startedAt: number;
   readonly isOver: () => boolean;
   origin: Life | undefined;
   readonly #wired: WiredServer;
@@ -98,30 +97,21 @@ class ServerProgram implements Program {
     const { heartbeatMs, deadMs } = world.setting;
     const { scheduler, transport, random } = context;
     const pair = isPair(world.setting) ? makePair(world.setting, setting, context, arbiter) : undefined;
-    const options = resolveServerOptions(
-      name,
-      { ...given, heartbeatMs },
-      { peerDeadMs: pair && deadMs, hasStore: disk !== undefined },
-    );
+    const surroundings = { peerDeadMs: pair && deadMs, hasStore: disk !== undefined };
+    const options = resolveServerOptions(name, { ...given, heartbeatMs }, surroundings);
     const machine = new ServerMachine(options);
     this.node = name;
     this.machine = machine;
     this.star = pair?.machine;
-    this.startedAt = context.now();
     this.isOver = () => this.#hasLeft || isDead();
     const wallClock = (): number => EPOCH_MS + skewMs + scheduler.now();
-    if (disk !== undefined) {
-      const { map, origin } = disk.open();
-      loadMap(machine, map, scheduler.now(), wallClock());
-      this.origin = origin;
-    }
+    if (disk !== undefined) this.#load(disk, scheduler.now(), wallClock());
     const witness = new ServerWitness(world, losses, this);
-    let lives = 0;
     this.#wired = wireServer(machine, {
       ...{ transport, scheduler, options, pair, wallClock },
       // As a store has it that keeps its promises.
       store: disk?.as(() => this, scheduler) as unknown as MapStore | undefined,
-      makeLife: () => `${name} ${context.life} ${this.startedAt} ${++lives} ${random()}`,
+      makeLife: () => `${name} ${random()}`,
       owner: {
         status: (event) => {
           context.log("status", event.type, "reason" in event ? event.reason : "");
@@ -129,12 +119,21 @@ class ServerProgram implements Program {
         },
       },
     });
-    this.#wired.bind(threeEndpoints(name, `tcp://*:${SNAPSHOT_PORT}`, "bind"));
-    if (pair === undefined) this.#wired.serve();
-    else {
-      this.#wired.bindPeer(`tcp://*:${PEER_PORT}`);
-      this.#wired.connectPeer(`tcp://${other(name)}:${PEER_PORT}`, snapshotEndpoint(other(name)));
-    }
+    this.#begin();
+  }
+
+  #load(disk: SimulatedDisk, now: number, wallNow: number): void {
+    const { map, origin } = disk.open();
+    loadMap(this.machine, map, now, wallNow);
+    this.origin = origin;
+  }
+
+  #begin(): void {
+    const { node, star } = this;
+    this.#wired.bind(threeEndpoints(node, `tcp://*:${SNAPSHOT_PORT}`, "bind"));
+    if (star === undefined) return this.#wired.serve();
+    this.#wired.bindPeer(`tcp://*:${PEER_PORT}`);
+    this.#wired.connectPeer(`tcp://${other(node)}:${PEER_PORT}`, snapshotEndpoint(other(node)));
   }
 
   leave(): void {

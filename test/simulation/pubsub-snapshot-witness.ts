@@ -45,6 +45,7 @@ export class ServerWitness {
     this.#world = world;
     this.#losses = losses;
     this.#program = program;
+    losses.began(program);
     this.#watch(program.machine);
   }
 

@@ -98,7 +98,6 @@ export interface Program {
   readonly node: NodeName;
   readonly machine: ServerMachine;
   readonly star: BinaryStarMachine | undefined;
-  readonly startedAt: number;
   /** Of which life its map is. */
   origin: Life | undefined;
   /** It has ended: closed, or its process has died. */

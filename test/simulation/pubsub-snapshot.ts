@@ -1,4 +1,4 @@
-import { type RunResult, type ScenarioContext, Simulation } from "@seaworthy/simulator";
+import { type Invariant, type RunResult, type ScenarioContext, Simulation } from "@seaworthy/simulator";
 import { SimulatedArbiter } from "./binary-star-arbiter.js";
 import { audit } from "./pubsub-snapshot-audit.js";
 import { bootBare } from "./pubsub-snapshot-bare.js";
@@ -39,42 +39,52 @@ export function newWorld(simulation: Simulation, setting: Setting, violated: Wor
  * At the end, with all healed, in bounded time: one server serves, the other follows it, all maps are equal, and every set has ended.
  */
 export function pubsubSnapshot({ seed, log }: ScenarioContext): RunResult {
-  const settingOf = draw(new Simulation({ seed }).stream("setting"));
+  const setting = draw(new Simulation({ seed }).stream("setting"));
   const simulation = new Simulation({
     ...{ seed, log, replay: (failed: number) => replayCommand("pubsub-snapshot", failed) },
-    network: { windowMessages: settingOf.windowMessages },
+    network: { windowMessages: setting.windowMessages },
   });
   const violations = new Map<PromiseName, string>();
-  const world = newWorld(simulation, settingOf, (promise, what) => {
+  const world = newWorld(simulation, setting, (promise, what) => {
     if (!violations.has(promise)) violations.set(promise, what);
   });
-  const { setting } = world;
   const losses = new Losses(world);
-  const arbiter = setting.arbiter && new SimulatedArbiter(world, setting.arbiter);
-  for (const server of setting.servers)
-    world.servers.set(server.name, bootServer(world, server, { losses, arbiter }));
-  for (const client of setting.clients) world.clients.set(client.name, bootClient(world, client));
-  const workload = new Workload(world);
-  workload.run(setting.bare.map((bare) => bootBare(world, bare)));
-  simulation.inject(...drawSplits(setting, simulation.stream("splits")));
+  const workload = boot(world, losses);
   const recovery = new Recovery(world, (client) => workload.probe(client));
-  const invariants = Object.entries(PROMISES).map(
-    ([promise, name]) => [name, () => violations.get(promise as PromiseName)] as const,
-  );
   return simulation.run({
     safetyMs: setting.stormMs,
-    livenessMs: settleBoundMs(setting),
+    // What is overdue is told before.
+    livenessMs: 2 * settleBoundMs(setting),
     faults: drawFaults(setting),
     invariants: {
-      ...Object.fromEntries(invariants),
+      ...promises((promise) => violations.get(promise)),
+      [PROMISES.convergence]: () => recovery.overdue(),
       [PROMISES.once]: () => violations.get("once") ?? recovery.late(),
     },
     converged() {
       const progress = recovery.progress();
-      if (progress !== true) return progress;
-      audit(world, recovery.life, losses.excused.size === 0);
-      const [violation] = violations;
-      return violation === undefined || `${PROMISES[violation[0]]}: ${violation[1]}`;
+      if (progress === true) audit(world, recovery.life, losses.excused.size === 0);
+      const [violation] = violations.values();
+      return violation ?? progress;
     },
   });
+}
+
+/** Starts all nodes, and what they have to do. */
+function boot(world: World, losses: Losses): Workload {
+  const { simulation, setting, servers, clients } = world;
+  const arbiter = setting.arbiter && new SimulatedArbiter(world, setting.arbiter);
+  for (const server of setting.servers)
+    servers.set(server.name, bootServer(world, server, { losses, arbiter }));
+  for (const client of setting.clients) clients.set(client.name, bootClient(world, client));
+  const workload = new Workload(world);
+  workload.run(setting.bare.map((bare) => bootBare(world, bare)));
+  simulation.inject(...drawSplits(setting, simulation.stream("splits")));
+  return workload;
+}
+
+/** Each promise as an invariant of its own. */
+function promises(violation: (promise: PromiseName) => string | undefined): Record<string, Invariant> {
+  const names = Object.keys(PROMISES) as PromiseName[];
+  return Object.fromEntries(names.map((promise) => [PROMISES[promise], () => violation(promise)]));
 }

@@ -50,6 +50,8 @@ export class ServerMachine implements Machine<ServerInput, ServerOutput> {
   /** Whether the pair lets it answer the message at hand. */
   #maySay = true;
   #isClosed = false;
+  /** When the pair was last in doubt, as far as that was seen, or the process had stood still. */
+  #doubtAt = Number.NEGATIVE_INFINITY;
   #now = 0;
 
   /** @param options - checked options, see `resolveServerOptions` */
@@ -59,7 +61,7 @@ export class ServerMachine implements Machine<ServerInput, ServerOutput> {
     const { map, known, counters } = this;
     const put = (output: ServerOutput): void => this.#outputs.push(output);
     const report = (event: SnapshotServerEvent): void => put({ type: "status", event });
-    const isSure = (): boolean => this.isSure(this.#now);
+    const isSure = (): boolean => this.#isSureForLong();
     const parts: OrderingParts = { options, map, known, counters, put, report, isSure };
     this.#ordering = new Ordering(parts);
     this.#standby = new Standby(parts, this.#ordering, (reason) => this.#malformed(reason));
@@ -283,11 +285,18 @@ export class ServerMachine implements Machine<ServerInput, ServerOutput> {
     this.#ordering.advance();
   }
 
+  /** The peer may be on its way to take over: by then each of the two has heard of the other what it has become. */
+  #isSureForLong(): boolean {
+    if (!this.isSure(this.#now)) this.#doubtAt = this.#now;
+    return this.#now >= this.#doubtAt + this.#options.heartbeatMs / 2;
+  }
+
   // The process.
 
   #stalled(ms: number): void {
     const now = this.#now;
     this.#report({ type: "process-stalled", at: now, ms });
+    if (this.#options.peerDeadMs !== undefined) this.#doubtAt = now;
     this.#snapshots.stalled(now);
     this.#ordering.follower.stalled(now);
     this.#standby.stalled(now);

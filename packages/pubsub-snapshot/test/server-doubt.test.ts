@@ -82,25 +82,37 @@ describe("an active server that has stood still, and finds its follower gone", (
   });
 
   it("goes on alone if it has not", () => {
-    const { machine, published, clock, wake } = stoodStill();
+    const { machine, published, clock, wake, hear } = stoodStill();
     wake();
-    clock.until(HEARTBEAT_MS + 20);
+    const sureAt = clock.now() + DEAD_MS;
+    clock.until(sureAt);
+    hear("passive", 1);
+    clock.until(sureAt + HEARTBEAT_MS);
     expect([machine.isServing, published()]).toEqual([true, ["a"]]);
   });
 });
 
 describe("in doubt", () => {
-  it("what has no follower to go to waits, and whether there still is a doubt is asked every 10 ms", () => {
-    const server = new ServerDriver();
+  it("what has no follower to go to waits, until there has been no doubt for half a heartbeat", () => {
+    const server = new ServerDriver({ heartbeatMs: 100 });
     server.machine.isSure = () => server.now >= 25;
-    server.collect("a", "1", { ttlMs: 500 });
+    server.collect("a", "1", { ttlMs: 90 });
+    expect(server.machine.deadline, "it asks again").toBe(10);
+    server.run(69);
     expect(server.updates()).toEqual([]);
-    expect(server.machine.deadline).toBe(10);
-    server.run(20);
-    expect(server.updates()).toEqual([]);
-    server.run(10);
+    server.run(1);
     expect(server.updates()).toEqual(["1 a=1"]);
-    expect(server.machine.deadline).toBe(500);
+    expect(server.machine.deadline).toBe(90);
+  });
+
+  it("so it does when the process has stood still, if there is a peer", () => {
+    const stalled = { type: "stalled", ms: 150 } as const;
+    const server = new ServerDriver({ heartbeatMs: 100 }, { peerDeadMs: 200 })
+      .feed(stalled)
+      .collect("a", "1");
+    expect(server.run(49).updates()).toEqual([]);
+    expect(server.run(1).updates()).toEqual(["1 a=1"]);
+    expect(new ServerDriver().feed(stalled).collect("a", "1").updates()).toEqual(["1 a=1"]);
   });
 
   it("what the follower has is published", () => {
@@ -130,6 +142,15 @@ it("a server whose lease is over follows the one that becomes active then", asyn
   clock.until(290 + HEARTBEAT_MS / 2);
   hear("active", 2);
   expect([star.state, sockets.opened.length]).toEqual(["catching-up", before + 1]);
+});
+
+it("a server that is not active any more tells its follower, which would take itself for one that is waited for", () => {
+  const server = new ServerDriver({}, { peerDeadMs: 2000 }).follow("peer").command("peer", "GOTIT", 0);
+  server.take("peer");
+  expect(server.feed({ type: "deactivate" }).heard("peer")).toEqual(["SORRY passive"]);
+  expect(server.activate("next").command("peer", "GOTIT", 0).heard("peer"), "it is none any more").toEqual(
+    [],
+  );
 });
 
 describe("an update that was refused", () => {

@@ -420,6 +420,7 @@ describe("one of a pair", () => {
     clock.now = now;
     wait(HEARTBEAT_MS);
     set("c", "a", "1");
+    wait(DEAD_MS);
     expect(told()).toEqual(["c: OKTHX 1"]);
     expect(sockets.at(3).sent.length).toBeGreaterThan(0);
   });
