@@ -141,7 +141,10 @@ describe("tracked", () => {
     expect(last[0]).toMatch(/^answered 8 of 8, failed 0, retries 0, hedges \d+, won \d+, duplicates 0$/);
     expect(last[1]).toMatch(/^rate \d+ requests\/s$/);
     expect(last[2]).toMatch(/^latency median [\d.]+ ms, p99 [\d.]+ ms, longest [\d.]+ ms$/);
-    expect(last[3]).toMatch(`server ${slow.endpoint}: alive, requests `);
+    // On a busy machine the fast one may have answered everything before the slow one has been reached, or has said a word.
+    expect(last[3]).toMatch(
+      new RegExp(`^server ${slow.endpoint}: (connecting|reachable|alive), requests \\d+, answered 0`),
+    );
     expect(last[4]).toMatch(`server ${fast.endpoint}: alive, requests 8, answered 8, timeouts 0, losses 0`);
     const hedges = lines.filter((line) => line.startsWith("hedge "));
     for (const line of hedges) expect(line).toMatch(new RegExp(`^hedge \\d: to ${fast.endpoint}$`));
