@@ -80,6 +80,8 @@ export function wireSubscriber(
     },
     take() {
       if (isReady) return machine.takeAtOnce();
+      // Whoever keeps up asks in vain after each message, and is told by `ready`.
+      if (machine.queued === 0) return undefined;
       host.feed(TAKE);
       return machine.claim();
     },
