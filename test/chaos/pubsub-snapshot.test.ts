@@ -29,13 +29,13 @@ it(
     await using pair = await SnapshotPairExample.start();
     await using crowd = await Crowd.start(pair.endpoints);
     await rounds(4, async () => {
-      const [victim, heir] = pair.inTurn;
+      const [victim, heir] = await pair.isWhole();
       const killedAt = monotonicMs();
       await victim.program.kill();
       await heir.becomesActive();
       await crowd.recovers(killedAt);
       await victim.program.start();
-      await Promise.all([heir.becomesFollowed(), victim.becomesPassive()]);
+      await pair.isWhole();
       await crowd.isCalm();
     });
     await crowd.isAccountedFor("active one killed");
@@ -50,14 +50,14 @@ it(
     await using pair = await SnapshotPairExample.start();
     await using crowd = await Crowd.start(pair.endpoints);
     await rounds(2, async () => {
-      const [victim, heir] = pair.inTurn;
+      const [victim, heir] = await pair.isWhole();
       const frozenAt = monotonicMs();
       victim.program.pause();
       await sleep(3 * DEATH_MS); // the fault
       await heir.becomesActive();
       await crowd.recovers(frozenAt);
       victim.program.resume();
-      await Promise.all([heir.becomesFollowed(), victim.becomesPassive()]);
+      await pair.isWhole();
       await crowd.isCalm();
     });
     await crowd.isAccountedFor("active one frozen");

@@ -155,7 +155,8 @@ describe("a server and its clients", () => {
     await runClient(endpoints, "--set", "/b=2");
 
     await primary.program.start();
-    await Promise.all([backup.becomesFollowed(), primary.becomesPassive()]);
+    const [active] = await pair.isWhole();
+    expect(active).toBe(backup);
     const back = joined();
     await backup.program.kill();
     expect(await back).toBe(`joined ${primary.endpoint}: 2 keys, sequence 2`);

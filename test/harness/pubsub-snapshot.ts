@@ -3,7 +3,7 @@ import { freePort, freePorts } from "./ports.js";
 import type { Program } from "./program.js";
 
 /** How often the servers of these tests say something, in ms. */
-const HEARTBEAT_MS = 100;
+const HEARTBEAT_MS = 200;
 /** After so many ms of silence a server is dead to its peer. */
 export const DEATH_MS: number = 2 * HEARTBEAT_MS;
 
@@ -39,14 +39,14 @@ export class ServerExample {
     if (!this.#isActive) await this.program.nextLine(() => this.#isActive);
   }
 
-  /** Resolves when its peer follows it: has everything, and may take over. */
-  async becomesFollowed(): Promise<void> {
-    if (!this.#isFollowed) await this.program.nextLine(() => this.#isFollowed);
+  /** Its peer follows it: has everything, and may take over. */
+  get isFollowed(): boolean {
+    return this.#isActive && this.#isFollowed;
   }
 
-  /** Resolves when it is passive, with the active's map. */
-  async becomesPassive(): Promise<void> {
-    if (!this.#isPassive) await this.program.nextLine(() => this.#isPassive);
+  /** It is passive, with the active's map. */
+  get isPassive(): boolean {
+    return this.#isPassive;
   }
 
   #note(line: string): void {
@@ -83,14 +83,21 @@ export class SnapshotPairExample implements AsyncDisposable {
     }) as [ServerExample, ServerExample];
     const pair = new SnapshotPairExample(primary, backup);
     await Promise.all([primary.program.start(), backup.program.start()]);
-    await Promise.all([primary.becomesFollowed(), backup.becomesPassive()]);
+    await pair.isWhole();
     return pair;
   }
 
-  /** The two, the active one first. */
-  get inTurn(): [active: ServerExample, passive: ServerExample] {
+  /**
+   * Resolves when one is active, and the other has everything: only then does the pair survive the loss of either. On a busy machine
+   * the two may change places by themselves, and then it does not for a while.
+   */
+  async isWhole(): Promise<[active: ServerExample, passive: ServerExample]> {
     const { primary, backup } = this;
-    return backup.isActive && !primary.isActive ? [backup, primary] : [primary, backup];
+    for (;;) {
+      if (primary.isFollowed && backup.isPassive) return [primary, backup];
+      if (backup.isFollowed && primary.isPassive) return [backup, primary];
+      await Promise.race([primary, backup].map(({ program }) => program.nextLine(() => true)));
+    }
   }
 
   /** Where clients connect. */

@@ -2,7 +2,7 @@ import type { Program } from "../../harness/program.js";
 import { mapLoad, NODES, type Node, PORTS } from "../map-load.js";
 import type { DemoFault, DemoPattern, DemoRole, Stage } from "../pattern.js";
 
-const HEARTBEAT_MS = 100;
+const HEARTBEAT_MS = 200;
 
 /** Updates reach clients through a proxy; the two servers reach each other without. */
 const node = (name: Node, peer: Node): DemoRole => ({
@@ -24,26 +24,21 @@ const node = (name: Node, peer: Node): DemoRole => ({
 });
 
 /** What a server has said last of its part in the pair. */
-const isActive = (program: Program): boolean =>
-  program.lines
-    .findLast(
-      (line) => line.startsWith("active in epoch") || line.startsWith("not active") || line === "passive",
-    )
-    ?.startsWith("active in epoch") === true;
+const partOf = ({ lines }: Program): string =>
+  lines.findLast((line) => /^(ready|active in epoch|not active|passive$)/.test(line)) ?? "";
 
-function activeOf(stage: Stage): Node {
-  const found = NODES.findLast((name) => stage.role(name).running && isActive(stage.role(name)));
-  if (found === undefined) throw new Error("neither of the two is active");
-  return found;
-}
-
-/** Resolves when there is an active server, and the other follows it: only then may the active be struck again. */
-async function followed(stage: Stage): Promise<void> {
-  const follows = (program: Program): boolean =>
-    program.lines.findLast((line) => line.startsWith("the peer ")) === "the peer follows" &&
-    isActive(program);
-  const programs = NODES.map((name) => stage.role(name));
-  while (!programs.some(follows)) await Promise.race(programs.map((program) => program.nextLine(() => true)));
+/** Resolves to the active server, when the other has everything: only then does the pair survive the loss of either. */
+async function activeOf(stage: Stage): Promise<Node> {
+  for (;;) {
+    for (const [name, other] of [NODES, NODES.toReversed() as [Node, Node]]) {
+      const program = stage.role(name);
+      const isFollowed =
+        program.lines.findLast((line) => line.startsWith("the peer ")) === "the peer follows";
+      const isPassive = partOf(stage.role(other)) === "passive";
+      if (isFollowed && isPassive && partOf(program).startsWith("active")) return name;
+    }
+    await Promise.race(NODES.map((name) => stage.role(name).nextLine(() => true)));
+  }
 }
 
 /** A fault of the one that is active when it begins. */
@@ -56,8 +51,7 @@ function ofActive(
   return {
     name,
     async inject(stage) {
-      await followed(stage);
-      struck = activeOf(stage);
+      struck = await activeOf(stage);
       await strike(stage, struck);
     },
     heal: async (stage) => void (await heal(stage, struck)),
