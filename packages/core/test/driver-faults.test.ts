@@ -28,26 +28,20 @@ function driver(script: object, handlers: Partial<SocketHandlers> = {}): SocketD
 
 const failure = (code: string): Error => Object.assign(new Error(code), { code });
 
-/** Taken once: a stand-in that calls whatever it finds in its place may find a stand-in. */
-const { nextTick } = process;
+/** Who hears of uncaught exceptions otherwise. */
+const listeners = process.listeners("uncaughtException");
 
 /** What surfaces as uncaught, instead of ending the test run. */
 function uncaught(): unknown[] {
   const thrown: unknown[] = [];
-  process.nextTick = (callback: (...args: never[]) => void, ...args: never[]) => {
-    nextTick(() => {
-      try {
-        callback(...args);
-      } catch (error) {
-        thrown.push(error);
-      }
-    });
-  };
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", (error) => thrown.push(error));
   return thrown;
 }
 
 afterEach(() => {
-  process.nextTick = nextTick;
+  process.removeAllListeners("uncaughtException");
+  for (const listener of listeners) process.on("uncaughtException", listener);
 });
 
 const settled = (): Promise<unknown> => new Promise(setImmediate);
