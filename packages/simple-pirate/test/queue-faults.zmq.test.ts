@@ -118,7 +118,10 @@ describe("workers that die", () => {
     const worker = await readyWorker(first.queue, first.backend);
     void new BareClient(first.frontend).ask("lost");
     const request = await worker.receive();
+    const lost = new Promise((resolve) => worker.events.on("disconnect", resolve));
     await first.queue.close();
+    // What it says before would be written into the connection that is over, and lost with it.
+    await lost;
     const { queue, frontend } = await newQueue();
     const dropped = reported(queue, "reply-dropped");
     const joined = reported(queue, "worker-joined");
