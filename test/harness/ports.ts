@@ -4,8 +4,14 @@ import { createServer } from "node:net";
 // Below the ranges from which systems pick the ports of outgoing connections: a client that keeps
 // trying a dead server there can be given the server's own port, and then talks to itself.
 const FIRST = 15_000;
-const COUNT = 15_000;
+/**
+ * Test files run side by side, and a port that one of them has found free it may leave free for a while, or for ever: it then starts
+ * what listens there, or kills it and starts it again. Each of those that run at a time has ports of its own.
+ */
+const SHARES = 25;
+const COUNT = 600;
 
+const share = Number(process.env["VITEST_POOL_ID"] ?? 0) % SHARES;
 let next = Math.floor(Math.random() * COUNT);
 
 async function isFree(port: number): Promise<boolean> {
@@ -21,7 +27,7 @@ async function isFree(port: number): Promise<boolean> {
 /** A TCP port on 127.0.0.1 that nobody listens on, and that this process was not given before. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < COUNT; tries++) {
-    const port = FIRST + (next++ % COUNT);
+    const port = FIRST + share * COUNT + (next++ % COUNT);
     if (await isFree(port)) return port;
   }
   throw new Error("there is no free port");

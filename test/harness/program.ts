@@ -25,8 +25,6 @@ export interface ProgramOptions {
   readonly nodeFlags?: readonly string[];
   /** Open a channel for messages. */
   readonly ipc?: boolean;
-  /** How long it may take until it prints `ready`, in ms. Default 20,000. */
-  readonly readyTimeoutMs?: number;
 }
 
 type ProgramEvents = {
@@ -105,7 +103,7 @@ export class Program extends EventEmitter<ProgramEvents> {
 
   /** {@link spawn}, and waits for the line that begins with `ready`; resolves to it. */
   async start(): Promise<string> {
-    const ready = this.nextLine((line) => line.startsWith("ready"), this.#options.readyTimeoutMs ?? 20_000);
+    const ready = this.nextLine((line) => line.startsWith("ready"));
     ready.catch(() => undefined);
     this.spawn();
     return await ready;
