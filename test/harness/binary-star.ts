@@ -116,6 +116,19 @@ export class PairExample implements AsyncDisposable {
     return pair;
   }
 
+  /**
+   * Resolves when one is active, and the other follows. On a busy machine the two may change places by themselves: who strikes the
+   * active one has to see which that is.
+   */
+  async isWhole(): Promise<[active: NodeExample, passive: NodeExample]> {
+    const { primary, backup } = this;
+    for (;;) {
+      if (primary.state === "active" && backup.state === "passive") return [primary, backup];
+      if (backup.state === "active" && primary.state === "passive") return [backup, primary];
+      await Promise.race([primary, backup].map(({ program }) => program.nextLine(() => true)));
+    }
+  }
+
   /** Where clients find the two. */
   get endpoints(): [string, string] {
     return [this.primary.endpoint, this.backup.endpoint];
