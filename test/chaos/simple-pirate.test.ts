@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { SimplePirateQueue } from "@seaworthy/simple-pirate";
 import { expect, it } from "vitest";
 import { chaosMs, LazyPirateCrew } from "../harness/crew.js";
@@ -32,6 +33,12 @@ function crew({ frontend }: Endpoints): LazyPirateCrew {
   return new LazyPirateCrew({ ...load, endpoints: [frontend], chaosMs: CHAOS_MS });
 }
 
+/** How many workers the queue has by now, as its lines tell. */
+function inService(queue: Program): number {
+  const count = (what: string): number => queue.lines.filter((line) => line.startsWith(what)).length;
+  return count("joined ") - count("gone ");
+}
+
 /** Every request was answered by its own reply; those that died with their workers were asked again. */
 async function allAnswered(clients: LazyPirateCrew, what: string): Promise<void> {
   await clients.isAccountedFor(what);
@@ -48,7 +55,8 @@ it(
     await using clients = crew(places);
     await clients.isCalm();
     await workers.suffer(CHAOS_MS, "killed");
-    await clients.isCalm();
+    while (inService(queue) !== WORKERS) await once(queue, "line");
+    await clients.isCalm(); // each of them has had requests
     await allAnswered(clients, `workers killed (${JSON.stringify(workers.suffered)})`);
     for (const requests of await workers.end()) expect(requests).toBeGreaterThan(0);
     expect(await queue.end("SIGTERM")).toEqual({ code: 0, signal: null });
