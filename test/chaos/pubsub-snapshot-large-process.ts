@@ -2,7 +2,7 @@
  * A server of a large map, or a client that joins it; the test starts each in a process of its own. Arguments:
  *
  *     server <keys> <bytes> <timeout>     answers any message with what it holds; the first of its lines is `ready <endpoints>`
- *     client <endpoints>                  says `amid` in the middle of its first join, `joined` after each
+ *     client <endpoints>                  stops in the middle of its first join, as by SIGSTOP, and says `amid` before; `joined` after each
  */
 import { SnapshotClient, type SnapshotEndpoints, SnapshotServer } from "@seaworthy/pubsub-snapshot";
 import { digestOf, largeMap } from "../harness/large-map.js";
@@ -44,7 +44,11 @@ function beAClient(endpoints: SnapshotEndpoints): void {
   client.on("joined", ({ keys, sequence }) => console.log(`joined ${keys} ${sequence}`));
   const look = (): void => {
     if (client.stats().items < AMID) setImmediate(look);
-    else console.log("amid");
+    else {
+      console.log("amid");
+      // By itself: before anybody else has heard of it, and stopped it, it might have joined.
+      process.kill(process.pid, "SIGSTOP");
+    }
   };
   client.connect(endpoints);
   look();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { SnapshotClient, type SnapshotEndpoints } from "@seaworthy/pubsub-snapshot";
 import { expect, it } from "vitest";
-import { Dealer, Publisher } from "zeromq";
+import { Dealer, XPublisher } from "zeromq";
 import { digestOf, largeKey } from "../harness/large-map.js";
 import { monotonicMs } from "../harness/monotonic.js";
 import { Program } from "../harness/program.js";
@@ -9,6 +9,8 @@ import type { ServerNow } from "./pubsub-snapshot-large-process.js";
 
 const LIMIT_MS = 120_000;
 const EVERY_MS = 10;
+/** Updates that the server has not taken yet, at most. */
+const UNDER_WAY = 20_000;
 const FLOOD_END = "/end";
 const NUMBER = Buffer.alloc(8);
 
@@ -19,6 +21,7 @@ const newProcess = (...args: string[]): Program =>
 class LargeServer implements AsyncDisposable {
   readonly endpoints: SnapshotEndpoints;
   readonly #program: Program;
+  #answered: Promise<unknown> = Promise.resolve();
 
   private constructor(program: Program, ready: string) {
     this.#program = program;
@@ -31,9 +34,10 @@ class LargeServer implements AsyncDisposable {
   }
 
   async now(what: "" | "with digest" = ""): Promise<ServerNow> {
-    const answer = once(this.#program, "message");
-    this.#program.send({ what });
-    return ((await answer) as [ServerNow])[0];
+    // One question after another: answers do not tell to what.
+    const answer = this.#answered.then(() => this.#ask(what));
+    this.#answered = answer.catch(() => undefined);
+    return await answer;
   }
 
   /** Resolves when this is true of it. */
@@ -44,25 +48,46 @@ class LargeServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#program.kill();
   }
+
+  async #ask(what: string): Promise<ServerNow> {
+    const answer = once(this.#program, "message");
+    this.#program.send({ what });
+    return ((await answer) as [ServerNow])[0];
+  }
 }
 
-/** Updates at a steady rate, by a client that is not ours: each replaces a key of the map. */
+/**
+ * Updates at a steady rate, by a client that is not ours: each replaces a key of the map. On a machine that is too slow for the rate
+ * there are fewer, and not ever more that wait.
+ */
 class Flood implements Disposable {
   /** Updates that were published. */
   published = 0;
-  readonly #publisher = new Publisher({ linger: 0, sendHighWaterMark: 0 });
+  readonly #publisher: XPublisher;
+  readonly #server: LargeServer;
   readonly #keys: number;
   readonly #perTurn: number;
   readonly #timer: NodeJS.Timeout;
-  #saying: Promise<void> = Promise.resolve();
+  /** Of those that were published. */
+  #taken = 0;
+  #saying: Promise<void> | undefined;
   #dueSince: number;
 
-  constructor({ collector }: SnapshotEndpoints, keys: number, perSecond: number) {
+  private constructor(publisher: XPublisher, server: LargeServer, keys: number, perSecond: number) {
+    this.#publisher = publisher;
+    this.#server = server;
     this.#keys = keys;
     this.#perTurn = (perSecond * EVERY_MS) / 1000;
-    this.#publisher.connect(collector);
     this.#dueSince = monotonicMs();
     this.#timer = setInterval(() => this.#turn(), EVERY_MS);
+  }
+
+  /** Begins when the server listens: what is published before goes nowhere. */
+  static async begin(server: LargeServer, keys: number, perSecond: number): Promise<Flood> {
+    const publisher = new XPublisher({ linger: 0, sendHighWaterMark: 0 });
+    publisher.connect(server.endpoints.collector);
+    await publisher.receive();
+    return new Flood(publisher, server, keys, perSecond);
   }
 
   /** Publishes {@link FLOOD_END}, and nothing after it. */
@@ -81,15 +106,25 @@ class Flood implements Disposable {
   #turn(): void {
     const turns = Math.floor((monotonicMs() - this.#dueSince) / EVERY_MS);
     this.#dueSince += turns * EVERY_MS;
-    this.#saying = this.#saying.then(() => this.#say(turns * this.#perTurn));
+    this.#saying ??= this.#say(turns * this.#perTurn).finally(() => {
+      this.#saying = undefined;
+    });
   }
 
   async #say(count: number): Promise<void> {
     for (let said = 0; said < count; said++) {
+      if (this.published - this.#taken >= UNDER_WAY) await this.#serverTakes();
       const key = largeKey((this.published * 7919) % this.#keys);
       await this.#publisher.send([key, NUMBER, "", "", `update ${this.published}`]);
       this.published += 1;
     }
+  }
+
+  async #serverTakes(): Promise<void> {
+    await this.#server.until(({ sequence }) => {
+      this.#taken = sequence - this.#keys;
+      return this.published - this.#taken < UNDER_WAY / 2;
+    });
   }
 }
 
@@ -118,7 +153,7 @@ it(
   async () => {
     const keys = 200_000;
     await using server = await LargeServer.start(keys, 32, 10_000);
-    using flood = new Flood(server.endpoints, keys, 10_000);
+    using flood = await Flood.begin(server, keys, 10_000);
     await server.until(({ sequence }) => sequence > keys + 1000);
     const client = connected(server);
     const beganAt = monotonicMs();
@@ -152,7 +187,7 @@ it(
   async () => {
     const keys = 40_000;
     await using server = await LargeServer.start(keys, 500, 1000);
-    using flood = new Flood(server.endpoints, keys, 5000);
+    using flood = await Flood.begin(server, keys, 5000);
     await server.until(({ sequence }) => sequence > keys + 1000);
     const { rssBytes } = await server.now();
 
@@ -160,7 +195,6 @@ it(
     const amid = frozen.nextLine((line) => line === "amid");
     frozen.spawn();
     await amid;
-    frozen.pause();
     // Of others, who say nothing of what they take, and of ours, who never give credit again; more than are served at a time.
     const stuck: Dealer[] = [];
     for (let count = 0; count < 9; count++) {
@@ -169,7 +203,7 @@ it(
     const client = connected(server);
     await client.ready();
     expect(client.size).toBe(keys);
-    await server.until(({ slow }) => slow === stuck.length + 1);
+    await server.until(({ slow }) => slow > stuck.length);
     const grownBy = (await server.now()).rssBytes - rssBytes;
     console.log(
       `${stuck.length + 1} clients stopped: the server has grown by ${(grownBy / 2 ** 20).toFixed(0)} MiB`,
