@@ -43,7 +43,7 @@ function newNode(role: "primary" | "backup"): GuideNode {
 }
 
 /** Patient where it asks first, since nothing is to be wrong with that. */
-function newGuideClient(servers: readonly string[], timeoutMs = 300): GuideClient {
+function newGuideClient(servers: readonly string[], timeoutMs = 1000): GuideClient {
   return keep(new GuideClient(servers, timeoutMs));
 }
 
@@ -271,7 +271,7 @@ describe("our client against the guide's pair", () => {
   it("leaves a server that says nothing, because it is passive, for the one that answers", async () => {
     const [primary, backup] = newPair();
     await Promise.all([primary.is(ACTIVE), backup.is(PASSIVE)]);
-    const client = newClient([backup, primary], 200);
+    const client = newClient([backup, primary], 1000);
     const settling = once(client, "settling-began");
     const moved = once(client, "server-changed");
     const reply = client.request(["body", "more"]);

@@ -91,7 +91,7 @@ describe("our client, tracked", () => {
     const [first, second] = (await bareServers(2)) as [BareFlpServer, BareFlpServer];
     for (const server of [first, second]) server.answer = () => undefined;
     const client = newClient([first.endpoint, second.endpoint], {
-      timeoutMs: 200,
+      timeoutMs: 1000,
       attempts: 10,
       backoff: { initialMs: 1 },
     });
@@ -110,7 +110,7 @@ describe("our client, tracked", () => {
   it("against a server that answers PINGs and no requests: it is passed over", async () => {
     const [mute, other] = (await bareServers(2)) as [BareFlpServer, BareFlpServer];
     mute.answer = () => undefined;
-    const client = newClient([mute.endpoint, other.endpoint], { timeoutMs: 200, attempts: 20 });
+    const client = newClient([mute.endpoint, other.endpoint], { timeoutMs: 2000, attempts: 20 });
     await untilAlive(client, 2);
     expect(await ask(client, NUMBERS)).toEqual(NUMBERS);
     expect(client.stats().retries).toBe(mute.requests.length);

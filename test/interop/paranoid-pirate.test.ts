@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { ParanoidPirateQueue, ParanoidPirateWorker } from "@seaworthy/paranoid-pirate";
 import { afterEach, describe, expect, it } from "vitest";
@@ -116,10 +117,11 @@ describe("our queue", () => {
 
   it("a bare worker that is there and silent: its request goes to another, and its late reply nowhere", async () => {
     const { queue, front, back } = await newQueue({ heartbeatMs: 50, liveness: 4 });
-    const mute = keep(new BareWorker(back, () => undefined, { heartbeatMs: Number.POSITIVE_INFINITY }));
-    await until(queue, () => queue.stats().ready === 1);
+    // It waits in the queue: the worker is not missed before it has come.
     const client = keep(newReq(front));
     await client.send("precious");
+    while (queue.stats().waiting === 0) await turn(); // it tells of no such thing
+    const mute = keep(new BareWorker(back, () => undefined, { heartbeatMs: Number.POSITIVE_INFINITY }));
     await mute.until(() => mute.requests.length === 1);
     keep(new BareWorker(back, echo, { heartbeatMs: 10 }));
     expect(String(await client.receive())).toBe("precious");
