@@ -1,4 +1,4 @@
-import { Dealer, Publisher, Router, Subscriber, XPublisher } from "zeromq";
+import { Dealer, Router, Subscriber, XPublisher } from "zeromq";
 import { type Frame, Mouth, Watch } from "./bare.js";
 
 // A server and a client on bare zeromq sockets, written from RFC 12, and from what the guide's programs do where it leaves that open.
@@ -201,7 +201,8 @@ export class BareClient {
   readonly #subtree: string;
   readonly #dealer = new Dealer({ linger: 0, receiveHighWaterMark: 10 });
   readonly #subscriber = new Subscriber({ receiveHighWaterMark: 0 });
-  readonly #publisher = new Publisher({ linger: 0 });
+  /** An XPUB, so that it knows when the collector listens. */
+  readonly #publisher = new XPublisher({ linger: 0 });
   readonly #watch = new Watch();
   #published: Promise<void> = Promise.resolve();
 
@@ -214,8 +215,9 @@ export class BareClient {
     void this.#listen();
   }
 
-  /** Resolves when the map is there. It is asked for when the subscription is known to be live. */
+  /** Resolves when the map is there, and updates can be published. It is asked for when the subscription is known to be live. */
   async joins(): Promise<this> {
+    await this.#publisher.receive();
     await this.until(() => this.beats.length > 0);
     await this.#dealer.send(["ICANHAZ?", this.#subtree]);
     for await (const frames of this.#dealer) {
