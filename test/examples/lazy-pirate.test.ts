@@ -13,6 +13,8 @@ import { Program } from "../harness/program.js";
 import { CRASH, Restarted } from "../harness/restarted.js";
 
 const example = (role: string, ...args: string[]): Program => exampleOf(`lazy-pirate/${role}`, ...args);
+/** Of a client that asks nothing again because the machine is busy. */
+const PATIENT = ["--timeout", "60000"];
 const run = (role: string, ...args: string[]) => runExample(`lazy-pirate/${role}`, ...args);
 
 describe("the script", () => {
@@ -143,7 +145,7 @@ describe("server", () => {
     const endpoint = await freeEndpoint();
     await using server = example("server", "--bind", endpoint);
     await server.start();
-    await run("client", "--connect", endpoint, "--requests", "3");
+    await run("client", ...PATIENT, "--connect", endpoint, "--requests", "3");
     expect(await server.end(signal)).toEqual({ code: 0, signal: null });
     expect(server.lines).toEqual([`ready ${endpoint}`, "stopped after 3 requests"]);
   });
@@ -176,7 +178,7 @@ describe("client", () => {
   it("gets its replies from a plain REP server", async () => {
     const server = new Reply({ linger: 0, receiveTimeout: 20_000 });
     await server.bind("tcp://127.0.0.1:*");
-    const client = example("client", "--connect", String(server.lastEndpoint), "--requests", "3");
+    const client = example("client", ...PATIENT, "--connect", String(server.lastEndpoint), "--requests", "3");
     client.spawn();
     const seen: string[] = [];
     for (let request = 0; request < 3; request++) {
@@ -227,7 +229,7 @@ describe("client", () => {
     async (signal) => {
       const server = new Reply({ linger: 0, receiveTimeout: 20_000 });
       await server.bind("tcp://127.0.0.1:*");
-      const client = example("client", "--connect", String(server.lastEndpoint));
+      const client = example("client", ...PATIENT, "--connect", String(server.lastEndpoint));
       client.spawn();
       await server.receive();
       expect(await client.end(signal)).toEqual({ code: 0, signal: null });

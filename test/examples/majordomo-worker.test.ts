@@ -82,7 +82,7 @@ describe("worker", () => {
 
   it("has a worker that is frozen missed, its request redelivered, and is back when it goes on", async () => {
     // Until the broker has the request, the worker must count as alive: for some of these, also on a busy machine.
-    const pace = ["--heartbeat", "100", "--liveness", "10"];
+    const pace = ["--heartbeat", "100", "--liveness", "30"];
     await using broker = await BrokerExample.start(...pace);
     await using frozen = await broker.startWorker(...pace);
     const client = broker.connect();

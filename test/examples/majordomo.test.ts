@@ -172,7 +172,7 @@ describe("at work", () => {
 
   it("a client says which requests failed and why, and exits with 1", async () => {
     await using broker = await BrokerExample.start();
-    const flags = ["--service", "nobody", "--timeout", "100", "--attempts", "2", "--in-flight", "1"];
+    const flags = ["--service", "nobody", "--timeout", "1500", "--attempts", "2", "--in-flight", "1"];
     const { code, program } = await ask(broker, 1, ...flags);
     expect(code).toBe(1);
     expect(program.lines[1]).toMatch(/^failed 1: no worker offers the service after 2 attempts/);
@@ -261,7 +261,9 @@ describe("programs from the text of 7/MDP at the other side", () => {
       }
     })();
     const endpoint = String(router.lastEndpoint);
-    await using worker = await startExample("majordomo/worker", "--connect", endpoint, "--concurrency", "3");
+    // This broker says nothing but requests, and the first of those come when the client's process has started.
+    const flags = ["--connect", endpoint, "--concurrency", "3", "--liveness", "60"];
+    await using worker = await startExample("majordomo/worker", ...flags);
     const { code, program } = await ask({ endpoint }, 200, "--in-flight", "50");
     expect(code, program.lastOutput).toBe(0);
     expect(program.lines.slice(1)).toEqual(summary(200));

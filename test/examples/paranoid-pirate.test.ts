@@ -123,7 +123,7 @@ describe("workers", () => {
 
   it("that are frozen expire, have their request redelivered, and return", async () => {
     // Until the queue has the requests, the worker must count as alive: for some of these, also on a busy machine.
-    const pace = ["--heartbeat", "100", "--liveness", "10"];
+    const pace = ["--heartbeat", "100", "--liveness", "30"];
     await using queue = await startQueue(...pace);
     await using frozen = await startWorker(queue, 1, ...pace);
     await using _heir = await startWorker(queue, 1, ...pace);

@@ -130,7 +130,13 @@ describe("the guide's publisher", () => {
     const hour = 3_600_000;
     const publisher = new XPublisher({ linger: 0, receiveTimeout: 60_000 });
     await publisher.bind(ANY_PORT);
-    await using dying = subscriber(publisher.lastEndpoint ?? "", "--guide", "--print");
+    await using dying = subscriber(
+      publisher.lastEndpoint ?? "",
+      "--guide",
+      "--print",
+      "--max-delay",
+      "20000",
+    );
     dying.spawn();
     const [subscription] = await publisher.receive();
     expect(subscription).toEqual(Buffer.from([1]));

@@ -72,14 +72,14 @@ export class SnapshotPairExample implements AsyncDisposable {
   }
 
   /** A pair of which the primary is active, and the backup follows. */
-  static async start(): Promise<SnapshotPairExample> {
+  static async start(...args: readonly string[]): Promise<SnapshotPairExample> {
     const ports = [await freePorts(), await freePorts()] as const;
     const states = [await freePort(), await freePort()] as const;
     const [primary, backup] = (["primary", "backup"] as const).map((role, index) => {
       const [own, other] = [index, 1 - index] as [0 | 1, 0 | 1];
       const peer = ["--peer-host", "127.0.0.1", "--peer-port", `${ports[other]}`];
       const told = ["--state-port", `${states[own]}`, "--peer-state-port", `${states[other]}`];
-      return new ServerExample(ports[own], [`--${role}`, ...peer, ...told]);
+      return new ServerExample(ports[own], [`--${role}`, ...peer, ...told, ...args]);
     }) as [ServerExample, ServerExample];
     const pair = new SnapshotPairExample(primary, backup);
     await Promise.all([primary.program.start(), backup.program.start()]);
