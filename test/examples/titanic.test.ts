@@ -164,12 +164,27 @@ describe("at work", () => {
   it("a client that was killed goes on with the same requests when it is started again with its key", async () => {
     await using broker = await BrokerExample.start();
     await using server = await TitanicExample.start(broker.endpoint);
-    await using worker = await broker.startWorker("--concurrency", "10");
+    await using worker = new MajordomoWorker("echo");
+    worker.connect(broker.endpoint);
+    let worked = 0;
+    let letGo = (): void => {};
+    const isKilled = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const served = worker.serve(
+      async ({ body }) => {
+        worked += 1;
+        if (worked > 200) await isKilled; // so that it has not everything before it is killed
+        return body;
+      },
+      { concurrency: 10 },
+    );
     await using asking = client(broker, 400, "--key", "monday");
     const some = asking.nextLine((line) => line.startsWith("closed 100"));
     asking.spawn();
     await some;
     await asking.kill();
+    letGo();
     const closed = numbersOf(asking, "closed");
     expect(closed.size).toBeLessThan(400);
     asking.spawn();
@@ -182,8 +197,9 @@ describe("at work", () => {
       code: 0,
       last: summary(400, 400),
     });
-    expect((await worker.end("SIGTERM")).code).toBe(0);
-    expect(requestsOf(worker)).toBe(400);
+    await worker.close();
+    await served;
+    expect(worked).toBe(400);
     expect((await server.program.end("SIGTERM")).code).toBe(0);
     expect(await server.leaves()).toEqual(EMPTY);
   });
