@@ -6,6 +6,7 @@ import {
   MajordomoWorker,
 } from "@seaworthy/majordomo";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../harness/ports.js";
 import { newReq } from "./bare.js";
 import { keep } from "./keep.js";
 import { VERSIONS, type Version } from "./mdp-frames.js";
@@ -17,7 +18,7 @@ interface OurBroker {
 }
 
 /** With the patience that a busy machine needs, unless told otherwise. */
-async function newBroker(options: MajordomoBrokerOptions = {}): Promise<OurBroker> {
+async function newBroker(options: MajordomoBrokerOptions = {}, at = "tcp://127.0.0.1:*"): Promise<OurBroker> {
   const broker = keep(
     new MajordomoBroker({
       heartbeatMs: 100,
@@ -27,7 +28,7 @@ async function newBroker(options: MajordomoBrokerOptions = {}): Promise<OurBroke
       ...options,
     }),
   );
-  return { broker, endpoint: await broker.bind("tcp://127.0.0.1:*") };
+  return { broker, endpoint: await broker.bind(at) };
 }
 
 /** Resolves when the broker has told of something by which this has become true. */
@@ -135,7 +136,7 @@ describe.each(VERSIONS)("our broker, with bare workers of %s", (version) => {
   });
 
   it("tells its workers when it closes, and they serve the next one on its port", async () => {
-    const ours = await newBroker();
+    const ours = await newBroker({}, `tcp://127.0.0.1:${await freePort()}`);
     const worker = await newWorker(ours, { version, answer: echo });
     await ours.broker.close();
     const broker = keep(new MajordomoBroker({ lingerMs: 0 }));

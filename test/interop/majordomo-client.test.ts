@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { MajordomoClient, type MajordomoClientOptions } from "@seaworthy/majordomo";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../harness/ports.js";
 import { gate } from "./bare.js";
 import { keep } from "./keep.js";
 import { type Asked, BareMdpBroker } from "./mdp-broker.js";
@@ -164,14 +165,15 @@ describe.each(VERSIONS)("our client, with a bare broker of %s", (version) => {
 
   it("goes to the next broker when one hangs, and back to one that was restarted", async () => {
     const hanging = keep(new BareMdpBroker({ version, services: { echo: repeat } }));
-    const healthy = keep(new BareMdpBroker({ version, services: { echo: repeat } }));
+    const endpoint = `tcp://127.0.0.1:${await freePort()}`;
+    const healthy = keep(new BareMdpBroker({ version, endpoint, services: { echo: repeat } }));
     const client = newClient(hanging, {
       protocol,
       timeoutMs: 250,
       attempts: 100,
       backoff: { initialMs: 1, maxMs: 1 },
     });
-    client.connect(healthy.endpoint);
+    client.connect(endpoint);
     expect(String(await client.request("echo", "1"))).toBe("1");
     hanging.isFrozen = true;
     expect(String(await client.request("echo", "2"))).toBe("2");
@@ -180,7 +182,7 @@ describe.each(VERSIONS)("our client, with a bare broker of %s", (version) => {
     healthy.close();
     await lost;
     const again = once(client, "connection-opened");
-    keep(new BareMdpBroker({ version, endpoint: healthy.endpoint, services: { echo: repeat } }));
+    keep(new BareMdpBroker({ version, endpoint, services: { echo: repeat } }));
     await again;
     expect(String(await client.request("echo", "3"))).toBe("3");
   });

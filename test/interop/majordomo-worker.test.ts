@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { MajordomoWorker, type MajordomoWorkerOptions } from "@seaworthy/majordomo";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../harness/ports.js";
 import { gate, newReq } from "./bare.js";
 import { keep } from "./keep.js";
 import { BareMdpBroker, type BrokerHabits } from "./mdp-broker.js";
@@ -161,14 +162,15 @@ describe.each(VERSIONS)("our worker, with a bare broker of %s", (version) => {
   });
 
   it("registers with a broker that was restarted", async () => {
-    const broker = newBroker();
+    const endpoint = `tcp://127.0.0.1:${await freePort()}`;
+    const broker = newBroker({ endpoint });
     const worker = newWorker(broker, { reconnect: { initialMs: 5, maxMs: 20 } });
     void worker.serve(({ body }) => body);
     expect(await newAsker(broker)("x")).toEqual(["x"]);
     const lost = once(worker, "session-lost");
     broker.close();
     await lost;
-    const next = newBroker({ endpoint: broker.endpoint });
+    const next = newBroker({ endpoint });
     expect(await newAsker(next)("y")).toEqual(["y"]);
     expect(next.count("ready")).toBe(1);
   });

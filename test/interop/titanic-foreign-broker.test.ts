@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { MemoryStore, type TitanicServer, type TitanicServerOptions } from "@seaworthy/titanic";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../harness/ports.js";
 import { keep } from "./keep.js";
 import { BareMdpBroker, type BrokerHabits } from "./mdp-broker.js";
 import { VERSIONS, type Version } from "./mdp-frames.js";
@@ -105,8 +106,8 @@ describe.each(WAYS)("our server, behind a bare broker of $version (8/MMI: $mmi)"
   });
 
   it("a broker that is started again is served again, with what was accepted before", async () => {
-    const broker = newBroker();
-    const { endpoint } = broker;
+    const endpoint = `tcp://127.0.0.1:${await freePort()}`;
+    const broker = newBroker({ endpoint });
     // What was on its way when the broker died has only its time to tell that it is lost.
     const server = await serve(broker, { timeoutMs: 1000, heartbeatMs: 50, liveness: 4 });
     const busy = keep(new BareMdpWorker(endpoint, { version, answer: () => undefined }));
