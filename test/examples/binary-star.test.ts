@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Request } from "zeromq";
-import { HEARTBEAT_MS, PairExample } from "../harness/binary-star.js";
+import { PairExample } from "../harness/binary-star.js";
 import { example, freeEndpoint, helpOf, runExample } from "../harness/example.js";
 
 const run = (role: string, ...args: string[]) => runExample(`binary-star/${role}`, ...args);
 const ANY_PORT = "tcp://127.0.0.1:*";
+/** That of servers which no busy machine makes dead to each other. */
+const PACE = ["--heartbeat", "1000"];
 
 describe("arguments", () => {
   it.each([
@@ -54,7 +56,7 @@ describe("arguments", () => {
 /** A pair and a client, from the first request to the last: each process started serves many assertions. */
 describe("a pair and its client", () => {
   it("hand over on SIGTERM, and take over after SIGKILL, with every request answered, each once and in turn", async () => {
-    await using pair = await PairExample.start();
+    await using pair = await PairExample.start(...PACE);
     const { primary, backup, endpoints } = pair;
     expect(primary.program.lines.filter((line) => line.startsWith("ready"))).toEqual([
       `ready ${primary.endpoint}`,
@@ -77,7 +79,7 @@ describe("a pair and its client", () => {
     expect(third.program.stderr).toContain(`--bind: cannot bind ${primary.endpoint}`);
 
     const servers = endpoints.flatMap((endpoint) => ["--connect", endpoint]);
-    const pace = ["--requests", "1000000", "--interval", "5", "--heartbeat", String(HEARTBEAT_MS)];
+    const pace = ["--requests", "1000000", "--interval", "5", ...PACE];
     await using client = example("binary-star/client", ...servers, ...pace, "--timeout", "5000");
     const replied = (): Promise<string> => client.nextLine((line) => line.startsWith("reply "));
     const first = replied();

@@ -9,7 +9,7 @@ import type { Program } from "./program.js";
 import { TcpProxy } from "./tcp-proxy.js";
 
 /** How often the nodes of these tests say something, in ms. */
-export const HEARTBEAT_MS = 100;
+const HEARTBEAT_MS = 100;
 /** After so many ms of silence a node is dead to its peer. */
 export const DEATH_MS: number = 2 * HEARTBEAT_MS;
 
@@ -92,7 +92,7 @@ export class PairExample implements AsyncDisposable {
   }
 
   /** A pair that is not started yet, and keeps its epochs over restarts. */
-  static async make(): Promise<PairExample> {
+  static async make(...args: readonly string[]): Promise<PairExample> {
     const folder = await mkdtemp(join(tmpdir(), "binary-star-"));
     const ports = [await freePort(), await freePort()] as const;
     const paths = [await TcpProxy.to(ports[0]), await TcpProxy.to(ports[1])] as const;
@@ -102,15 +102,20 @@ export class PairExample implements AsyncDisposable {
       const remote = ["--remote", `tcp://127.0.0.1:${paths[1 - index]?.port}`];
       const epochs = ["--epoch-file", join(folder, role)];
       nodes.push(
-        new NodeExample(role, `tcp://127.0.0.1:${await freePort()}`, [...local, ...remote, ...epochs]),
+        new NodeExample(role, `tcp://127.0.0.1:${await freePort()}`, [
+          ...local,
+          ...remote,
+          ...epochs,
+          ...args,
+        ]),
       );
     }
     return new PairExample(nodes, paths, folder);
   }
 
   /** A pair of which the primary is active and the backup follows. */
-  static async start(): Promise<PairExample> {
-    const pair = await PairExample.make();
+  static async start(...args: readonly string[]): Promise<PairExample> {
+    const pair = await PairExample.make(...args);
     await Promise.all([pair.primary.program.start(), pair.backup.program.start()]);
     await Promise.all([pair.primary.is("active"), pair.backup.is("passive")]);
     return pair;
