@@ -1,6 +1,11 @@
 import { type Frames, framesEqual } from "@seaworthy/core";
 import { Follower, type FollowerSource } from "./follower.js";
-import type { FollowerLossReason, ServerOutput, SnapshotServerEvent } from "./server-messages.js";
+import {
+  type FollowerLossReason,
+  type ServerOutput,
+  type SnapshotServerEvent,
+  sendTo,
+} from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import { type Command, encodeRefusal } from "./wire.js";
 
@@ -55,7 +60,7 @@ export class FollowerSeat {
 
   came(route: Uint8Array, credit: number, now: number): void {
     if (this.#follower !== undefined) this.#lose("replaced", now, !this.isAt(route));
-    this.#follower = new Follower(route, credit, this.#source, (frames) => this.#send(frames), now);
+    this.#follower = new Follower(route, credit, this.#source, (frames) => this.#send(route, frames), now);
     this.pump(now);
   }
 
@@ -110,7 +115,7 @@ export class FollowerSeat {
   /** This server is not the active one any more: the follower has all that it has published, if it was waited for, and gets nothing more. */
   end(): void {
     if (this.#follower === undefined) return;
-    this.#send([this.#follower.route, ...encodeRefusal({ reason: "passive" })]);
+    this.#send(this.#follower.route, encodeRefusal({ reason: "passive" }));
     this.#leave();
   }
 
@@ -123,11 +128,11 @@ export class FollowerSeat {
   #lose(reason: FollowerLossReason, now: number, tells = true): void {
     const { route } = this.#follower as Follower;
     this.#leave();
-    if (tells) this.#send([route, ...encodeRefusal({ reason: "invalid" })]);
+    if (tells) this.#send(route, encodeRefusal({ reason: "invalid" }));
     this.#report({ type: "follower-lost", at: now, reason });
   }
 
-  #send(frames: Frames): void {
-    this.#put({ type: "send", frames, flush: undefined, end: undefined });
+  #send(route: Uint8Array, frames: Frames): void {
+    this.#put(sendTo(route, frames));
   }
 }

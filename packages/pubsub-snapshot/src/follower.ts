@@ -55,7 +55,7 @@ export class Follower {
     this.heardAt = now;
     this.#credit = credit;
     this.#source = source;
-    this.#send = (frames) => send([route, ...frames]);
+    this.#send = send;
     this.#cursor = new MapCursor(source.map, EMPTY);
     this.sent = this.#cursor.sequence;
     this.#send(encodeCommand("OKTHX", this.sent));

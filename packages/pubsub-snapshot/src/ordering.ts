@@ -5,7 +5,12 @@ import { FollowerSeat } from "./follower-seat.js";
 import type { KnownUpdates } from "./known-updates.js";
 import { RefusedUpdates } from "./refused-updates.js";
 import type { ServerMap } from "./server-map.js";
-import type { ServerOutput, SnapshotServerCounters, SnapshotServerEvent } from "./server-messages.js";
+import {
+  type ServerOutput,
+  type SnapshotServerCounters,
+  type SnapshotServerEvent,
+  sendTo,
+} from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import { StoreKeeper } from "./store-keeper.js";
 import { UpdateLog } from "./update-log.js";
@@ -218,7 +223,7 @@ export class Ordering {
   }
 
   #send(route: Uint8Array, frames: Frames): void {
-    this.#parts.put({ type: "send", frames: [route, ...frames], flush: undefined, end: undefined });
+    this.#parts.put(sendTo(route, frames));
   }
 }
 

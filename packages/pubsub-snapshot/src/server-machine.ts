@@ -3,11 +3,12 @@ import type { Entry } from "./entry.js";
 import { KnownUpdates } from "./known-updates.js";
 import { type Asker, Ordering, type OrderingParts } from "./ordering.js";
 import { ServerMap } from "./server-map.js";
-import type {
-  ServerInput,
-  ServerOutput,
-  SnapshotServerCounters,
-  SnapshotServerEvent,
+import {
+  type ServerInput,
+  type ServerOutput,
+  type SnapshotServerCounters,
+  type SnapshotServerEvent,
+  sendTo,
 } from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import type { Snapshot } from "./snapshot.js";
@@ -313,7 +314,7 @@ export class ServerMachine implements Machine<ServerInput, ServerOutput> {
   }
 
   #send(route: Uint8Array, frames: Frames): void {
-    this.#outputs.push({ type: "send", frames: [route, ...frames], flush: undefined, end: undefined });
+    this.#outputs.push(sendTo(route, frames));
   }
 
   #report(event: SnapshotServerEvent): void {

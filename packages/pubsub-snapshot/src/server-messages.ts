@@ -82,6 +82,11 @@ export type ServerOutput =
   | { readonly type: "fell-behind" }
   | { readonly type: "status"; readonly event: SnapshotServerEvent };
 
+/** An ordinary message to a client, or to the follower: with neither `flush` nor `end`. */
+export function sendTo(route: Uint8Array, frames: Frames): ServerOutput {
+  return { type: "send", frames: [route, ...frames], flush: undefined, end: undefined };
+}
+
 /** Why the active goes on without its follower. */
 export type FollowerLossReason = "silent" | "left" | "gone" | "replaced" | "slow";
 
