@@ -95,12 +95,9 @@ export class SnapshotServer extends Role<SnapshotServerStatus> {
     const { store, pair, ...given } = options;
     if (store !== undefined && !isStore(store))
       throw new TypeError(`${OWNER}: option "store" must have open(), commit(), replace() and close()`);
-    const heartbeatMs = resolveServerOptions(OWNER, given).heartbeatMs;
-    const wiredPair = pair && makePair(pair, heartbeatMs);
-    this.#options = resolveServerOptions(OWNER, given, {
-      peerDeadMs: wiredPair?.deadMs,
-      hasStore: store !== undefined,
-    });
+    const resolved = resolveServerOptions(OWNER, given);
+    const wiredPair = pair && makePair(pair, resolved.heartbeatMs);
+    this.#options = { ...resolved, peerDeadMs: wiredPair?.deadMs, hasStore: store !== undefined };
     this.#store = store;
     this.#star = wiredPair?.pair.machine;
     this.#machine = new ServerMachine(this.#options);
