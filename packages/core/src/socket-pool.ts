@@ -28,6 +28,11 @@ export class SocketPool {
     }
   }
 
+  /** SUBSCRIBER: receive what begins with `prefix`, if the socket is open. */
+  subscribe(number: number, prefix: Uint8Array): void {
+    this.#sockets.get(number)?.subscribe(prefix);
+  }
+
   /** Sends on a socket: false if it takes no more, or is not open. */
   send(number: number, frames: Frames, isWanted?: () => boolean): boolean {
     return this.#sockets.get(number)?.send(frames, isWanted) ?? false;

@@ -1,6 +1,7 @@
 import {
   type ConnectionEvent,
   type Frames,
+  frameText,
   type SocketHandlers,
   SocketPool,
   type SocketSpec,
@@ -43,7 +44,7 @@ class FakeTransport implements Transport {
         log.push(`connect ${endpoint}`);
       },
       disconnect: () => {},
-      subscribe: () => {},
+      subscribe: (prefix) => void log.push(`subscribe ${frameText(prefix)}`),
       send(frames: Frames, isWanted) {
         log.push(`send ${frames.length} ${isWanted === undefined ? "always" : isWanted()}`);
         return log.length < 4;
@@ -97,6 +98,18 @@ describe("SocketPool", () => {
       "send 2 false",
       "send 2 always",
     ]);
+  });
+
+  it("subscribes on the socket of that number, if it is open", () => {
+    const transport = new FakeTransport();
+    const pool = new SocketPool(transport);
+    pool.open(7, "tcp://a:1", { type: "subscriber" }, noHandlers);
+    pool.open(8, "tcp://b:1", { type: "subscriber" }, noHandlers);
+    pool.subscribe(7, textFrame("x"));
+    pool.subscribe(9, textFrame("x"));
+    pool.discard(8);
+    pool.subscribe(8, textFrame("x"));
+    expect(transport.opened.map(({ log }) => log.slice(1))).toEqual([["subscribe x"], ["close 0"]]);
   });
 
   it.each([

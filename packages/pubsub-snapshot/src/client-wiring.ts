@@ -93,7 +93,7 @@ export function wireSnapshotClient(
     async close() {
       host.feed({ type: "close" });
       host.stop();
-      await sockets.closed();
+      await sockets.close();
     },
   };
 }

@@ -10,8 +10,8 @@ import {
   keyFrame,
   MachineHost,
   type Scheduler,
+  SocketPool,
   type Transport,
-  type TransportSocket,
 } from "@seaworthy/core";
 import type { SnapshotEndpoints } from "./endpoints.js";
 import type { Entry } from "./entry.js";
@@ -92,8 +92,9 @@ export function wireServer(
     { message: (frames) => host.feed({ type: "collected", message: decodeUpdate(frames) }) },
   );
   collector.subscribe(new Uint8Array(0));
-  let link: TransportSocket | undefined;
-  const closings = new Set<Promise<void>>();
+  const links = new SocketPool(transport);
+  /** The latest connection to the peer. What those before say late does not count. */
+  let link = 0;
   let peerSnapshot: string | undefined;
   let transfer = 0;
 
@@ -154,27 +155,18 @@ export function wireServer(
   }
 
   function openLink(): void {
-    const opened: TransportSocket = transport.open(
-      { ...(pair as ServerPair).socket, type: "dealer", reconnect: false },
-      {
-        message: (frames) => {
-          if (link === opened) host.feed({ type: "link-message", message: decodeMessage(frames) });
-        },
-        connection: ({ type, reason = type }) => {
-          if (link !== opened) return;
-          host.feed(type === "up" ? { type: "link-up" } : { type: "link-down", reason });
-        },
+    link += 1;
+    const opened = link;
+    const spec = { ...(pair as ServerPair).socket, type: "dealer", reconnect: false } as const;
+    links.open(opened, peerSnapshot as string, spec, {
+      message: (frames) => {
+        if (link === opened) host.feed({ type: "link-message", message: decodeMessage(frames) });
       },
-    );
-    link = opened;
-    opened.connect(peerSnapshot as string);
-  }
-
-  function closeLink(): void {
-    const closing = (link as TransportSocket).close(LAST_WORD_MS);
-    link = undefined;
-    closings.add(closing);
-    void closing.finally(() => closings.delete(closing));
+      connection: ({ type, reason = type }) => {
+        if (link !== opened) return;
+        host.feed(type === "up" ? { type: "link-up" } : { type: "link-down", reason });
+      },
+    });
   }
 
   function give(output: ServerOutput & { type: "store" | "store-all" }): PromiseLike<void> {
@@ -213,9 +205,9 @@ export function wireServer(
       case "open-link":
         return openLink();
       case "close-link":
-        return closeLink();
+        return links.discard(link, LAST_WORD_MS);
       case "link-send":
-        link?.send(output.frames);
+        links.send(link, output.frames);
         return;
       case "caught-up":
         return star?.feed({ type: "caught-up", transfer });
@@ -250,7 +242,7 @@ export function wireServer(
       await Promise.all([
         ...sockets.map((socket) => socket.close(lingerMs)),
         collector.close(0),
-        ...closings,
+        links.close(LAST_WORD_MS),
         star?.close(word),
       ]);
       host.stop();

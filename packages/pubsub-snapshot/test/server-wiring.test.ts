@@ -369,6 +369,18 @@ describe("one of a pair", () => {
     expect(link().sent, "what the first says does not count").toEqual([]);
   });
 
+  it("asks again when there is no socket left for its connection", () => {
+    const { hear, link, events, sockets, said, star } = paired("backup");
+    sockets.fault = new Error("Too many open files");
+    hear("active");
+    expect(events).toContainEqual({ type: "transfer-failed", at: 0, reason: "Too many open files" });
+    expect(sockets.opened.filter(({ spec }) => spec.type === "dealer")).toEqual([]);
+    sockets.fault = undefined;
+    hear("active");
+    link().handlers.connection?.({ type: "up", endpoint: at.snapshot });
+    expect([star?.state, said()]).toEqual(["catching-up", ["ICANHAZ?"]]);
+  });
+
   it("catches up anew when its connection was lost and the active is heard", () => {
     const { catchUp, link, hear, star, wait } = paired("backup");
     catchUp();
