@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { SnapshotClient, type SnapshotEndpoints } from "@seaworthy/pubsub-snapshot";
 import { Checks } from "../harness/checks.js";
-import { Load, requestBoundMs } from "../harness/load.js";
+import { requestBoundMs } from "../harness/load.js";
 import type { LoadReport } from "./load-messages.js";
-import type { DemoLoad, Workload } from "./pattern.js";
+import type { DemoLoad } from "./pattern.js";
+import { type Requester, RequestWorkload } from "./requests.js";
 import type { Terms } from "./terms.js";
 
 /** The servers of the pair. */
@@ -52,7 +53,7 @@ export const mapLoad: DemoLoad = {
   about: `${count.format(IN_FLIGHT)} sets in flight all the time by ${WRITERS} writers, with ${READERS} readers, on a pair of servers`,
   terms: TERMS,
   boundMs: requestBoundMs(1, TIMEOUT_MS, 0),
-  open: (endpoint) => new MapWorkload(endpoint),
+  open: (endpoint) => new MapWorkload(new MapClients(endpoint)),
 };
 
 /** What the last set of a key that was acknowledged has made of it. */
@@ -61,15 +62,48 @@ interface Acknowledged {
   readonly value: string;
 }
 
-class MapWorkload implements Workload {
+/** The sets as requests; in the end readers are asked what has become of them. */
+class MapWorkload extends RequestWorkload {
+  readonly #clients: MapClients;
+
+  constructor(clients: MapClients) {
+    super(clients, IN_FLIGHT, mapLoad.boundMs);
+    this.#clients = clients;
+  }
+
+  override async start(): Promise<void> {
+    await this.#clients.ready();
+    await super.start();
+  }
+
+  override report(): LoadReport {
+    const report = super.report();
+    const { missing, disagreed } = this.#clients;
+    return {
+      ...report,
+      answered: report.answered - missing,
+      lost: report.lost + missing,
+      mismatched: report.mismatched + disagreed,
+    };
+  }
+
+  override async finish(): Promise<void> {
+    await super.finish();
+    await this.#clients.settle(mapLoad.boundMs);
+  }
+}
+
+/** Writers and readers, and what they were told. */
+class MapClients implements Requester {
+  /** Keys whose last acknowledged set is not in the map of every reader. */
+  missing = 0;
+  /** Keys that readers do not agree on. */
+  disagreed = 0;
   readonly #writers: SnapshotClient[];
   readonly #readers: SnapshotClient[];
-  readonly #load: Load;
   readonly #acknowledged = new Map<string, Acknowledged>();
   readonly #checks = new Checks();
   #turn = 0;
-  #missing = 0;
-  #disagreed = 0;
 
   constructor(endpoint: (name: string) => string) {
     const open = (): SnapshotClient => {
@@ -79,61 +113,42 @@ class MapWorkload implements Workload {
     };
     this.#writers = Array.from({ length: WRITERS }, open);
     this.#readers = Array.from({ length: READERS }, open);
-    const request = (body: string): Promise<string> => this.#set(body);
-    this.#load = new Load({ request, inFlight: IN_FLIGHT, boundMs: mapLoad.boundMs });
   }
 
-  async start(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.ready()));
-    this.#load.start();
-    await this.#load.answers(1);
+  async ready(): Promise<void> {
+    await Promise.all(this.#all.map((client) => client.ready()));
   }
 
-  report(): LoadReport {
-    const { counters, failures } = this.#load;
-    const retried = this.#writers.reduce((sum, writer) => sum + writer.stats().retried, 0);
-    return {
-      ...counters,
-      ...this.#load.latency(),
-      answered: counters.answered - this.#missing,
-      lost: counters.lost + this.#missing,
-      mismatched: counters.mismatched + this.#disagreed,
-      retried,
-      failures,
-    };
-  }
-
-  recoveredAfter(since: number): Promise<number> {
-    return this.#load.firstAnswerAfter(since);
-  }
-
-  /** What is acknowledged has to be in every map: those that do not have it yet are given their time. */
-  async finish(): Promise<void> {
-    await this.#load.stop();
-    const last = Math.max(0, ...Array.from(this.#acknowledged.values(), ({ sequence }) => sequence));
-    const isThere = (): boolean => this.#readers.every(({ sequence }) => sequence >= last);
-    const look = setInterval(() => this.#checks.run(), LOOK_MS);
-    const timeout = AbortSignal.timeout(mapLoad.boundMs);
-    await Promise.race([this.#checks.until(isThere), once(timeout, "abort")]);
-    clearInterval(look);
-    this.#judge();
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.close()));
-  }
-
-  get #clients(): SnapshotClient[] {
-    return [...this.#writers, ...this.#readers];
-  }
-
-  async #set(value: string): Promise<string> {
+  async request(value: string): Promise<string> {
     const key = `/demo/${this.#turn++ % KEYS}`;
     const writer = this.#writers[this.#turn % WRITERS] as SnapshotClient;
     const sequence = await writer.set(key, value);
     const before = this.#acknowledged.get(key)?.sequence ?? 0;
     if (sequence > before) this.#acknowledged.set(key, { sequence, value });
     return value;
+  }
+
+  retried(): number {
+    return this.#writers.reduce((sum, writer) => sum + writer.stats().retried, 0);
+  }
+
+  /** What is acknowledged has to be in every map: those that do not have it yet are given so many ms. */
+  async settle(boundMs: number): Promise<void> {
+    const last = Math.max(0, ...Array.from(this.#acknowledged.values(), ({ sequence }) => sequence));
+    const isThere = (): boolean => this.#readers.every(({ sequence }) => sequence >= last);
+    const look = setInterval(() => this.#checks.run(), LOOK_MS);
+    const timeout = AbortSignal.timeout(boundMs);
+    await Promise.race([this.#checks.until(isThere), once(timeout, "abort")]);
+    clearInterval(look);
+    this.#judge();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map((client) => client.close()));
+  }
+
+  get #all(): SnapshotClient[] {
+    return [...this.#writers, ...this.#readers];
   }
 
   #judge(): void {
@@ -145,14 +160,14 @@ class MapWorkload implements Workload {
           entry.sequence < sequence ||
           (entry.sequence === sequence && String(entry.value) !== value),
       );
-      if (isLost) this.#missing += 1;
+      if (isLost) this.missing += 1;
       const [first] = entries;
       if (
         entries.some(
           (entry) => entry?.sequence !== first?.sequence || String(entry?.value) !== String(first?.value),
         )
       )
-        this.#disagreed += 1;
+        this.disagreed += 1;
     }
   }
 }

@@ -4,7 +4,7 @@ import type { DemoLoad, Workload } from "./pattern.js";
 import { REQUEST_TERMS } from "./terms.js";
 
 /** A client, of any pattern that answers requests. */
-interface Requester {
+export interface Requester {
   request(body: string): Promise<string>;
   /** Attempts beyond the first, so far. */
   retried(): number;
@@ -37,7 +37,8 @@ export function requestLoad(options: RequestLoadOptions): DemoLoad {
   };
 }
 
-class RequestWorkload implements Workload {
+/** Requests of one requester, each judged by its own reply. */
+export class RequestWorkload implements Workload {
   readonly #requester: Requester;
   readonly #load: Load;
 

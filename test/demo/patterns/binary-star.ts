@@ -1,7 +1,8 @@
 import { BinaryStarClient } from "@seaworthy/binary-star";
 import { requestBoundMs } from "../../harness/load.js";
 import type { Program } from "../../harness/program.js";
-import type { DemoFault, DemoPattern, DemoRole, Stage } from "../pattern.js";
+import { ofActive } from "../of-active.js";
+import type { DemoPattern, DemoRole } from "../pattern.js";
 import { requestLoad } from "../requests.js";
 import { tcp } from "../workers-behind.js";
 
@@ -25,31 +26,15 @@ const node = (name: Node, other: Node): DemoRole => ({
   path: `states of ${name}`,
 });
 
-/** The one that has said last that it is active. */
-function activeOf(stage: Stage): Program {
-  const isActive = (program: Program): boolean =>
-    program.lines.findLast((line) => line.includes(" -> "))?.endsWith(" -> active") === true;
-  const found = NODES.map((name) => stage.role(name)).find(isActive);
+const isActive = (program: Program): boolean =>
+  program.lines.findLast((line) => line.includes(" -> "))?.endsWith(" -> active") === true;
+
+/** Makes a fault of the one that has said last that it is active. */
+const ofActiveNode = ofActive((stage) => {
+  const found = NODES.find((name) => isActive(stage.role(name)));
   if (found === undefined) throw new Error("neither of the two is active");
   return found;
-}
-
-/** A fault of the one that is active when it begins. */
-function ofActive(
-  name: string,
-  strike: (active: Program) => void | Promise<void>,
-  heal: (struck: Program) => unknown,
-): DemoFault {
-  let struck: Program | undefined;
-  return {
-    name,
-    inject(stage) {
-      struck = activeOf(stage);
-      return strike(struck);
-    },
-    heal: async () => void (await (struck && heal(struck))),
-  };
-}
+});
 
 export const pattern: DemoPattern = {
   name: "binary-star",
@@ -76,15 +61,15 @@ export const pattern: DemoPattern = {
     },
   }),
   faults: [
-    ofActive(
+    ofActiveNode(
       "active killed, started again",
-      (active) => active.kill(),
-      (struck) => struck.start(),
+      (stage, active) => stage.role(active).kill(),
+      (stage, struck) => stage.role(struck).start(),
     ),
-    ofActive(
+    ofActiveNode(
       "active frozen (SIGSTOP)",
-      (active) => active.pause(),
-      (struck) => struck.resume(),
+      (stage, active) => stage.role(active).pause(),
+      (stage, struck) => stage.role(struck).resume(),
     ),
     {
       name: "TCP between the two cut",

@@ -1,6 +1,7 @@
 import type { Program } from "../../harness/program.js";
 import { mapLoad, NODES, type Node, PORTS } from "../map-load.js";
-import type { DemoFault, DemoPattern, DemoRole, Stage } from "../pattern.js";
+import { ofActive } from "../of-active.js";
+import type { DemoPattern, DemoRole } from "../pattern.js";
 
 const HEARTBEAT_MS = 200;
 
@@ -27,8 +28,8 @@ const node = (name: Node, peer: Node): DemoRole => ({
 const partOf = ({ lines }: Program): string =>
   lines.findLast((line) => /^(ready|active in epoch|not active|passive$)/.test(line)) ?? "";
 
-/** Resolves to the active server, when the other has everything: only then does the pair survive the loss of either. */
-async function activeOf(stage: Stage): Promise<Node> {
+/** Makes a fault of the active server, when the other has everything: only then does the pair survive the loss of either. */
+const ofActiveNode = ofActive(async (stage): Promise<Node> => {
   for (;;) {
     for (const [name, other] of [NODES, NODES.toReversed() as [Node, Node]]) {
       const program = stage.role(name);
@@ -39,24 +40,7 @@ async function activeOf(stage: Stage): Promise<Node> {
     }
     await Promise.race(NODES.map((name) => stage.role(name).nextLine(() => true)));
   }
-}
-
-/** A fault of the one that is active when it begins. */
-function ofActive(
-  name: string,
-  strike: (stage: Stage, active: Node) => void | Promise<void>,
-  heal: (stage: Stage, struck: Node) => unknown,
-): DemoFault {
-  let struck: Node = "primary";
-  return {
-    name,
-    async inject(stage) {
-      struck = await activeOf(stage);
-      await strike(stage, struck);
-    },
-    heal: async (stage) => void (await heal(stage, struck)),
-  };
-}
+});
 
 export const pattern: DemoPattern = {
   name: "pubsub-snapshot",
@@ -64,17 +48,17 @@ export const pattern: DemoPattern = {
   roles: [node("primary", "backup"), node("backup", "primary")],
   load: mapLoad,
   faults: [
-    ofActive(
+    ofActiveNode(
       "active killed, started again",
       (stage, active) => stage.role(active).kill(),
       (stage, struck) => stage.role(struck).start(),
     ),
-    ofActive(
+    ofActiveNode(
       "active frozen (SIGSTOP)",
       (stage, active) => stage.role(active).pause(),
       (stage, struck) => stage.role(struck).resume(),
     ),
-    ofActive(
+    ofActiveNode(
       "TCP of its updates cut",
       async (stage, active) => {
         await stage.path(active).refuse();
@@ -82,7 +66,7 @@ export const pattern: DemoPattern = {
       },
       (stage, struck) => stage.path(struck).accept(),
     ),
-    ofActive(
+    ofActiveNode(
       "passive killed, started again",
       (stage, active) => stage.role(active === "primary" ? "backup" : "primary").kill(),
       (stage, struck) => stage.role(struck === "primary" ? "backup" : "primary").start(),
