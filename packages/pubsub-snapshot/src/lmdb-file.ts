@@ -2,8 +2,9 @@ import { randomInt } from "node:crypto";
 import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { isCutShort, isNoRoom, lmdbCause, makeFolder, syncFolder } from "@seaworthy/core/node";
+import { checkFile } from "./lmdb-check.js";
 import type { Change } from "./lmdb-entry.js";
-import { checkFile, makeFolder, syncFolder } from "./lmdb-folder.js";
 
 // The types that lmdb has for modules do not compile; those for CommonJS do.
 type Lmdb = typeof import("lmdb", { with: { "resolution-mode": "require" }});
@@ -23,18 +24,6 @@ const FORMAT_VERSION = 1;
 /** Before all keys: lmdb-js begins behind some of them. */
 export const FIRST: Buffer = Buffer.of(0);
 const TOKENS = 2 ** 48 - 1;
-
-/** Numbers of errors that mean that there is no room: of the operating system (Linux, macOS, Windows), and of LMDB. */
-const FULL: readonly unknown[] = [
-  28, // ENOSPC
-  27, // EFBIG: a limit for the size of files
-  122, // EDQUOT on Linux
-  69, // EDQUOT on macOS
-  112, // ERROR_DISK_FULL on Windows
-  -30792, // MDB_MAP_FULL
-];
-/** LMDB says so when a write was cut short, be it for lack of room or for a broken disk. */
-const EIO = 5;
 
 /** What there is one of. */
 export interface Head {
@@ -93,7 +82,7 @@ export class LmdbFile {
       return file;
     } catch (error) {
       await root?.close();
-      throw fault(`cannot open ${path}`, await causeOf(error));
+      throw fault(`cannot open ${path}`, await lmdbCause(error));
     }
   }
 
@@ -120,7 +109,7 @@ export class LmdbFile {
         throw new Error("the file is gone, or it is another one");
       isOwner = await this.#state.ifVersion(OWNER, this.#token, change);
     } catch (error) {
-      throw fault(`cannot write to ${this.#path}`, await causeOf(error));
+      throw fault(`cannot write to ${this.#path}`, await lmdbCause(error));
     }
     if (!isOwner) throw new Error(`LmdbStore: ${this.#path} was taken over by another server`);
   }
@@ -150,9 +139,12 @@ export function putAll(table: Table, changes: readonly Change[]): void {
 
 /** An error that says what was being done, and why it failed. */
 function fault(doing: string, cause: unknown): Error {
-  const code = (cause as { code?: unknown } | undefined)?.code;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const hint = FULL.includes(code) ? "there is no room: " : code === EIO ? "no room, or a broken disk: " : "";
+  const hint = isNoRoom(cause)
+    ? "there is no room: "
+    : isCutShort(cause)
+      ? "no room, or a broken disk: "
+      : "";
   return new Error(`LmdbStore: ${doing}: ${hint}${reason}`, { cause });
 }
 
@@ -197,10 +189,4 @@ function openTables(root: Root, index: 0 | 1): Tables {
 function identityOf(path: string): string | undefined {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found && `${found.dev}:${found.ino}`;
-}
-
-/** lmdb-js tells the reason of a failed commit in a promise of its own. */
-async function causeOf(error: unknown): Promise<unknown> {
-  const reason = (error as { commitError?: Promise<never> }).commitError;
-  return reason === undefined ? error : reason.catch((cause: unknown) => cause);
 }

@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { open, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeFolder, readLmdbMeta, sizeOfFile, syncFolder } from "@seaworthy/core/node";
 import { lmdbError } from "./lmdb-errors.js";
 import { StoreError } from "./store-errors.js";
 
@@ -8,10 +9,6 @@ const NOTE_NAME = "README.txt";
 const NOTE = `This folder is a store of Titanic (@seaworthy/titanic). It belongs to one process at a time.
 Do not edit, move or copy its files while that runs, and keep it on a local disk: not on NFS or another network file system.
 `;
-
-/** Layout of the two pages at the beginning of an LMDB file, as lmdb-js writes it. Offsets in bytes. */
-const PAGE = { magic: 24, pageSize: 48, lastPage: 144, transaction: 152, bytes: 168 } as const;
-const MAGIC = 0xbeefc0de;
 
 const PROBE_BYTES = 1024 * 1024;
 
@@ -31,11 +28,10 @@ export interface DataFile {
 export async function prepareFolder(folder: string): Promise<DataFile> {
   const path = join(folder, DATA_NAME);
   try {
-    const first = await mkdir(folder, { recursive: true });
-    if (first !== undefined) await syncFolder(dirname(first));
-    const size = await sizeOf(path);
+    await makeFolder(folder);
+    const size = await sizeOfFile(path);
     if (size > 0) return { path, isShort: await checkPages(path, size) };
-    if ((await sizeOf(join(folder, NOTE_NAME))) === 0) return { path, isShort: false };
+    if ((await sizeOfFile(join(folder, NOTE_NAME))) === 0) return { path, isShort: false };
   } catch (error) {
     throw lmdbError(`cannot use ${folder}`, error);
   }
@@ -49,7 +45,7 @@ export async function prepareFolder(folder: string): Promise<DataFile> {
 export async function sealFolder(folder: string): Promise<void> {
   try {
     const path = join(folder, NOTE_NAME);
-    if ((await sizeOf(path)) === 0) await writeFile(path, NOTE, { flush: true });
+    if ((await sizeOfFile(path)) === 0) await writeFile(path, NOTE, { flush: true });
     await syncFolder(folder);
   } catch (error) {
     throw lmdbError(`cannot use ${folder}`, error);
@@ -64,7 +60,7 @@ export async function sealFolder(folder: string): Promise<void> {
  */
 export async function tryRoom(path: string, bytes: number): Promise<void> {
   const probe = `${path}-room`;
-  const size = await sizeOf(path);
+  const size = await sizeOfFile(path);
   const handle = await open(probe, "w");
   try {
     const block = Buffer.alloc(PROBE_BYTES, 1);
@@ -78,37 +74,15 @@ export async function tryRoom(path: string, bytes: number): Promise<void> {
   }
 }
 
-/** @returns 0 if there is no such file */
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-    throw error;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  // Windows has no such thing.
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function checkPages(path: string, size: number): Promise<boolean> {
   const handle = await open(path, "r+");
   try {
-    const first = await readPage(handle, 0);
+    const first = await readLmdbMeta(handle, 0);
     if (first === undefined) throw new StoreError("ERR_STORE_FOREIGN", `${path} is no file of LMDB`);
-    const pageSize = first.readUInt32LE(PAGE.pageSize);
-    const second = await readPage(handle, pageSize);
+    const second = await readLmdbMeta(handle, first.pageSize);
     if (second === undefined) throw new StoreError("ERR_STORE_CORRUPT", `${path} is cut off or damaged`);
-    const isNewer = second.readBigUInt64LE(PAGE.transaction) > first.readBigUInt64LE(PAGE.transaction);
-    const needed = (Number((isNewer ? second : first).readBigUInt64LE(PAGE.lastPage)) + 1) * pageSize;
+    const { lastPage } = second.transaction > first.transaction ? second : first;
+    const needed = (lastPage + 1) * first.pageSize;
     if (size >= needed) return false;
     // Zeros are no valid pages, so LMDB reports what is missing.
     await handle.truncate(needed);
@@ -116,10 +90,4 @@ async function checkPages(path: string, size: number): Promise<boolean> {
   } finally {
     await handle.close();
   }
-}
-
-/** One of the first two pages; `undefined` if it is not one. */
-async function readPage(handle: FileHandle, position: number): Promise<Buffer | undefined> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(PAGE.bytes), 0, PAGE.bytes, position);
-  return bytesRead === PAGE.bytes && buffer.readUInt32LE(PAGE.magic) === MAGIC ? buffer : undefined;
 }

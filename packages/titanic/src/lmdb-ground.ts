@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
+import { isCutShort, lmdbCause } from "@seaworthy/core/node";
 import type { Changes, Ground, GroundEntry } from "./ledger-ground.js";
-import { isUnclear, lmdbError } from "./lmdb-errors.js";
+import { lmdbError } from "./lmdb-errors.js";
 import { type DataFile, tryRoom } from "./lmdb-file.js";
 import { StoreError } from "./store-errors.js";
 
@@ -64,7 +65,7 @@ export class LmdbGround implements Ground {
       return ground;
     } catch (error) {
       await root.close();
-      throw lmdbError(`cannot open ${path}`, await causeOf(error));
+      throw lmdbError(`cannot open ${path}`, await lmdbCause(error));
     }
   }
 
@@ -94,13 +95,13 @@ export class LmdbGround implements Ground {
         this.#lost();
         done(lostStore());
       },
-      async (error) => done(await this.#explain(await causeOf(error), changes)),
+      async (error) => done(await this.#explain(await lmdbCause(error), changes)),
     );
   }
 
   /** Why a commit failed. */
   async #explain(error: unknown, changes: Changes): Promise<StoreError> {
-    if (!isUnclear(error)) return lmdbError("cannot write", error);
+    if (!isCutShort(error)) return lmdbError("cannot write", error);
     let bytes = 0;
     for (const value of changes.values()) bytes += value?.length ?? 0;
     const reason = await tryRoom(this.#path, 2 * bytes).catch((cause: unknown) => cause);
@@ -158,15 +159,4 @@ function checkTables(root: Root, path: string): void {
   const names = Array.from(root.getKeys({}));
   if (names.every((name) => name === LEDGER || name === OWNER)) return;
   throw new StoreError("ERR_STORE_FOREIGN", `${path} belongs to another program`);
-}
-
-/** lmdb-js tells the reason of a failed commit in a promise of its own. */
-async function causeOf(error: unknown): Promise<unknown> {
-  const reason = (error as { commitError?: Promise<never> }).commitError;
-  return reason === undefined
-    ? error
-    : reason.then(
-        () => error,
-        (cause: unknown) => cause,
-      );
 }

@@ -1,6 +1,6 @@
 /**
- * The half of Seaworthy's core that needs Node.js: the socket driver over `zeromq` and the base
- * classes of the roles.
+ * The half of Seaworthy's core that needs Node.js: the socket driver over `zeromq`, the base
+ * classes of the roles, and what stores in files share.
  *
  * @module
  */
@@ -12,8 +12,10 @@ export {
   type RequestClientRoleOptions,
 } from "./client-role.js";
 export { type DriverStats, SocketDriver } from "./driver.js";
+export { makeFolder, sizeOfFile, syncFolder } from "./folders.js";
 export { Inbox, type InboxOwner, type ServeOptions } from "./inbox.js";
 export { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
+export { isCutShort, isNoRoom, type LmdbMeta, lmdbCause, readLmdbMeta } from "./lmdb.js";
 export { type QueueEngine, QueueRole } from "./queue-role.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
 export { type ServerAnswers, ServerRequest } from "./server-request.js";
