@@ -9,7 +9,6 @@ import type {
 } from "./request-client-messages.js";
 import { encodeRequest, encodeRequestId } from "./request-envelope.js";
 import { SocketPool } from "./socket-pool.js";
-
 import type { StatusEvent } from "./status.js";
 import type { SocketSettings, Transport } from "./transport.js";
 
