@@ -58,7 +58,8 @@ export const ROUTING_ID_OPTION = 5;
 /** A bare DEALER, connected; its routing id may be any bytes. */
 export class BareDealer extends Dealer {
   constructor(endpoint: string, routingId?: Buffer) {
-    super({ linger: 0 });
+    // A send that had to wait for room beside a pending receive might never be woken: see docs/decisions/0006.
+    super({ linger: 0, sendHighWaterMark: 0 });
     if (routingId !== undefined) this.setStringOption(ROUTING_ID_OPTION, routingId);
     this.connect(endpoint);
     closing(this);
