@@ -69,17 +69,24 @@ export class BareClient {
     await this.publisher.send([key, Buffer.alloc(8), uuid, properties, value]);
   }
 
-  /** The collector has subscribed to what is published here. */
+  /** The collector has subscribed to what is published here, and has published all that was said to find that out. */
   async isCollected(): Promise<void> {
-    // A PUB says nothing of it: publish until it is seen among the updates.
-    let isSeen = false;
-    const seen = this.update(({ key }) => key === "hello").then(() => {
-      isSeen = true;
-    });
-    while (!isSeen) {
-      await this.set("hello", "");
-      await Promise.race([seen, once(process, "never", { signal: AbortSignal.timeout(10) }).catch(() => {})]);
+    // A PUB says nothing of it: publish until it is seen among the updates. What was said meanwhile is still to come.
+    let [said, seen] = [0, 0];
+    const reading = (async () => {
+      do seen = (await this.update(({ key }) => key === "hello")).uuid.readUInt32BE();
+      while (seen < said);
+    })();
+    while (seen === 0) {
+      const uuid = Buffer.alloc(16);
+      uuid.writeUInt32BE(++said);
+      await this.set("hello", "", uuid);
+      await Promise.race([
+        reading,
+        once(process, "never", { signal: AbortSignal.timeout(10) }).catch(() => {}),
+      ]);
     }
+    await reading;
   }
 
   close(): void {
