@@ -41,8 +41,8 @@ describe("workers that die", () => {
   });
 
   it("and when it is there, but silent: whoever replies first is heard, and it may come back", async () => {
-    // Once it has expired, there are 600 ms in which it may come back.
-    const { broker, endpoint } = await newBroker({ heartbeatMs: 200, peerHeartbeatMs: 200 });
+    // Once it has expired, there are 1500 ms in which it may come back.
+    const { broker, endpoint } = await newBroker({ heartbeatMs: 500, peerHeartbeatMs: 500 });
     const frozen = await readyWorker(broker, endpoint);
     const reply = new BareMdpClient(endpoint).ask("echo", "x");
     const expired = reported(broker, "worker-expired");

@@ -139,8 +139,8 @@ describe("workers that die", () => {
   });
 
   it("and when it is there, but silent: whoever replies first is heard, and it may come back", async () => {
-    // Once it has expired, there are 600 ms in which it may come back.
-    const { queue, frontend, backend } = await newQueue({ heartbeatMs: 200 });
+    // Once it has expired, there are 1500 ms in which it may come back.
+    const { queue, frontend, backend } = await newQueue({ heartbeatMs: 500 });
     const frozen = await readyWorker(queue, backend);
     const client = new BareClient(frontend);
     const reply = client.ask("x");
@@ -286,7 +286,8 @@ describe("closing", () => {
   });
 
   it("does not wait for a worker that dies meanwhile", async () => {
-    const { queue, frontend, backend } = await newQueue({ lingerMs: 60_000, heartbeatMs: 20 });
+    // Long enough for the request to reach it alive, on a busy machine, too.
+    const { queue, frontend, backend } = await newQueue({ lingerMs: 60_000, heartbeatMs: 200 });
     const worker = await readyWorker(queue, backend);
     void new BareClient(frontend).ask("x");
     await worker.request();
@@ -310,7 +311,7 @@ describe("status", () => {
     const listen = (message: unknown) => messages.push(message);
     subscribe("seaworthy:paranoid-pirate", listen);
     try {
-      const { queue, frontend, backend } = await newQueue();
+      const { queue, frontend, backend } = await newQueue({ heartbeatMs: 60_000 });
       void (await readyWorker(queue, backend, Buffer.from("w"))).echo();
       expect(await new BareClient(frontend).ask("x")).toBe("x");
       const event = expect.objectContaining({ type: "worker-joined", worker: "w", at: expect.any(Number) });

@@ -242,7 +242,8 @@ describe("a queue that does what ours does not", () => {
 describe("a queue that goes", () => {
   it("and comes back on the same ports finds all sessions there again", async () => {
     const first = await newQueue();
-    const worker = newWorker(first.backend, { socket: { reconnectIntervalMs: 5 } });
+    // All have lost their connections before the first one tries again.
+    const worker = newWorker(first.backend, { socket: { reconnectIntervalMs: 100 } });
     const opened = reported(worker, "session-opened", 4);
     void worker.serve(({ body }) => body, { concurrency: 4 });
     await opened;
