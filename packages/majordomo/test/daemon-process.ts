@@ -65,6 +65,11 @@ export class ProgramProcess {
     return this.errors.map((line) => JSON.parse(line) as LogLine);
   }
 
+  /** The messages of the log, but for stalls of a busy machine. */
+  get messages(): string[] {
+    return this.log.map(({ msg }) => msg).filter((msg) => msg !== "process stalled");
+  }
+
   /** The first line of the log with this message, as soon as there is one. */
   logged(msg: string): Promise<LogLine> {
     return this.#found(() => this.log.find((line) => line.msg === msg));

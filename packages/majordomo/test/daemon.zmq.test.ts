@@ -137,7 +137,7 @@ describe("majordomo-broker", { timeout: 30_000 }, () => {
     new BareWorker(endpoint, "one");
     new BareWorker(endpoint, "two");
     expect(await daemon.logged("worker refused")).toMatchObject({ level: "warn", reason: "maxWorkers" });
-    expect(daemon.log.map(({ msg }) => msg)).toEqual(["worker refused"]);
+    expect(daemon.messages).toEqual(["worker refused"]);
   });
 
   it("encrypts with the key in a file, and serves no others", async () => {

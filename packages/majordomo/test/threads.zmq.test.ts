@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ class WorkerProcess {
   readonly events: string[] = [];
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
+  readonly #news = new EventEmitter();
 
   constructor(
     endpoint: string,
@@ -35,10 +36,17 @@ class WorkerProcess {
     const lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
     lines.on("line", (line) => {
       const { type, message } = JSON.parse(line);
-      if (type !== "process-stalled") this.events.push(message === undefined ? type : `${type}: ${message}`);
+      if (type === "process-stalled") return;
+      this.events.push(message === undefined ? type : `${type}: ${message}`);
+      this.#news.emit("event");
     });
     this.ended = once(this.#child, "close").then(([code]) => code as number | null);
     closing(this);
+  }
+
+  /** Resolves when it has told of such an event, which comes by another way than its messages. */
+  async told(event: string): Promise<void> {
+    while (!this.events.includes(event)) await once(this.#news, "event");
   }
 
   terminate(): void {
@@ -148,6 +156,7 @@ describe("handlers in threads", { timeout: 60_000 }, () => {
     expect(await hear()).toEqual(partial("x", "waiting"));
     broker.cancel(id, "x");
     expect(await hear()).toEqual(final("x", "", DROPPED));
+    await worker.told("reply-dropped");
     expect(worker.events.at(-1)).toBe("reply-dropped");
   });
 

@@ -70,7 +70,7 @@ describe("titanic", { timeout: 120_000 }, () => {
     const server = await crew.serve([...at, "--max-attempts", "1", "--log-level", "warn"]);
     const id = await crew.submit("echo", "fail");
     expect(await server.logged("request buried")).toMatchObject({ level: "warn", id, service: "echo" });
-    expect(server.log.map(({ msg }) => msg)).toEqual(["request buried"]);
+    expect(server.messages).toEqual(["request buried"]);
   });
 });
 
