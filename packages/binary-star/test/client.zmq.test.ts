@@ -94,7 +94,7 @@ async function deadEndpoint(): Promise<string> {
 
 /** A client of servers with a short heartbeat: it settles for 100 ms. */
 function newClient(endpoints: string[], options: BinaryStarClientOptions = {}): BinaryStarClient {
-  const client = new BinaryStarClient({ heartbeatMs: 50, lingerMs: 0, timeoutMs: 5000, ...options });
+  const client = new BinaryStarClient({ heartbeatMs: 50, lingerMs: 0, timeoutMs: 50_000, ...options });
   open.push(client);
   for (const endpoint of endpoints) client.connect(endpoint);
   return client;

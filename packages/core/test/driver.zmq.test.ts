@@ -97,8 +97,9 @@ describe("messages", () => {
     const publisher = open({ type: "publisher" });
     const subscriber = open({ type: "subscriber" });
     subscriber.socket.connect(publisher.socket.bind("tcp://127.0.0.1:*"));
-    subscriber.socket.subscribe(bytes("a"));
+    // The last subscription is the one that is waited for: when it is there, so is the other.
     subscriber.socket.subscribe(bytes("end"));
+    subscriber.socket.subscribe(bytes("a"));
     const send = (text: string): unknown => publisher.socket.send([bytes(text)]);
     // A subscription takes its time to reach the publisher: greet until it has.
     let greeting = setImmediate(function greet() {

@@ -23,9 +23,11 @@ function newServer(options: FreelanceServerOptions = {}): FreelanceServer {
   return server;
 }
 
+/** Unless it is told otherwise, a busy machine does not make it ask again. */
 function newClient(endpoints: readonly string[], options: FreelanceClientOptions = {}): FreelanceClient {
   const client = new FreelanceClient({
     lingerMs: 0,
+    timeoutMs: 50_000,
     ...options,
     socket: { reconnectIntervalMs: 10, reconnectMaxIntervalMs: 20, ...options.socket },
   });

@@ -58,7 +58,7 @@ describe("a request and its reply", () => {
 
   it("fault: no lock-step: 1,000 requests in flight, and each gets its own reply", async () => {
     const server = newServer();
-    const client = newClient(await server.bind("tcp://127.0.0.1:*"));
+    const client = newClient(await server.bind("tcp://127.0.0.1:*"), { timeoutMs: 60_000 });
     const requests: LazyPirateRequest[] = [];
     const replies = Promise.all(Array.from({ length: 1000 }, (_, index) => client.request(String(index))));
     for await (const request of server) {
@@ -205,7 +205,8 @@ describe("retries", () => {
 
   it("a silent server is left for the next endpoint", async () => {
     const mute = newServer();
-    const client = newClient(await mute.bind("tcp://127.0.0.1:*"), { timeoutMs: 100 });
+    // The next one has this long to answer, too.
+    const client = newClient(await mute.bind("tcp://127.0.0.1:*"), { timeoutMs: 500 });
     await once(client, "connection-opened");
     const [, endpoint] = await echoServer();
     client.connect(endpoint);
@@ -267,7 +268,7 @@ describe("failures", () => {
   it("a request that the server drops is tried again, and an endpoint taken out is not", async () => {
     const [mute, server] = [newServer(), newServer()];
     const endpoint = await mute.bind("tcp://127.0.0.1:*");
-    const client = newClient(endpoint, { timeoutMs: 100 });
+    const client = newClient(endpoint, { timeoutMs: 500 });
     const reply = client.request("x");
     (await mute[Symbol.asyncIterator]().next()).value?.drop();
     client.disconnect(endpoint);

@@ -6,8 +6,9 @@ import type { MajordomoClientOptions } from "../src/client-options.js";
 import { StreamInterruptedError } from "../src/errors.js";
 import { BareClientBroker as BareBroker, type BareRequest } from "./client-bare-broker.js";
 
+/** Unless it is told otherwise, a busy machine does not make it ask again. */
 function newClient(brokers: { endpoint: string }[], options: MajordomoClientOptions = {}): MajordomoClient {
-  const client = closing(new MajordomoClient({ lingerMs: 0, ...options }));
+  const client = closing(new MajordomoClient({ lingerMs: 0, timeoutMs: 60_000, ...options }));
   for (const { endpoint } of brokers) client.connect(endpoint);
   return client;
 }
