@@ -41,7 +41,7 @@ describe("clients and workers", () => {
   it("each of 2,000 requests in flight gets its own reply, from ours and plain workers alike", {
     timeout: 60_000,
   }, async () => {
-    const { queue, frontend, backend } = await newQueue();
+    const { queue, frontend, backend } = await newQueue({ maxWaitingMs: 600_000 });
     void (await readyWorker(queue, backend)).echo();
     void newWorker(backend).serve(({ body }) => body, { concurrency: 5 });
     const clients = [new BareClient(frontend), new BareClient(frontend)];

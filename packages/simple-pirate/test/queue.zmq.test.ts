@@ -32,7 +32,7 @@ describe("clients and workers", () => {
   });
 
   it("each of 2,000 requests in flight gets its own reply, from ours and plain workers alike", async () => {
-    const { queue, frontend, backend } = await newQueue();
+    const { queue, frontend, backend } = await newQueue({ maxWaitingMs: 600_000 });
     const joined = reported(queue, "worker-joined", 6);
     const bare = new BareWorker(backend);
     await bare.send(READY);
