@@ -1,10 +1,11 @@
 import { frameText } from "@seaworthy/core";
+import { type Beat, beatTopic, encodeBeat, HUGZ, looksLikeBeat } from "./beat.js";
 import type { Entry } from "./entry.js";
 import { type Property, subtreeCounts, UPDATE, withLines } from "./properties.js";
 import type { ServerOutput, SnapshotServerEvent } from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import { type Subtree, Subtrees } from "./subtrees.js";
-import { type Beat, beatTopic, encodeBeat, encodeKeyValue, HUGZ, looksLikeBeat } from "./wire.js";
+import { encodeKeyValue } from "./wire.js";
 
 /** Clients that come at the same time are answered by one heartbeat, in ms. */
 const BEAT_PAUSE_MS = 10;

@@ -1,15 +1,7 @@
 import { framesEqual } from "@seaworthy/core";
+import { type Beat, beatTopic, decodeBeat, HUGZ, isForeignBeat } from "./beat.js";
 import { NEXT, Numbering, OLD, UNKNOWN } from "./client-numbering.js";
-import {
-  type Beat,
-  beatTopic,
-  decodeBeat,
-  EMPTY,
-  HUGZ,
-  isForeignBeat,
-  isUnder,
-  type KeyValue,
-} from "./wire.js";
+import { EMPTY, isUnder, type KeyValue } from "./wire.js";
 
 /** What becomes of a message that came over the connection for updates. */
 export type Verdict =

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./beat.js";
 export {
   type ClientAction,
   type ClientEvent,

@@ -13,13 +13,14 @@ import {
   SocketPool,
   type Transport,
 } from "@seaworthy/core";
+import { subtreeOfBeat } from "./beat.js";
 import type { SnapshotEndpoints } from "./endpoints.js";
 import type { Entry } from "./entry.js";
 import type { ServerMachine } from "./server-machine.js";
 import type { ServerOutput, SnapshotServerEvent } from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import type { MapStore, StoredEntry } from "./store.js";
-import { decodeMessage, decodeServerMessage, decodeUpdate, subtreeOfBeat } from "./wire.js";
+import { decodeMessage, decodeServerMessage, decodeUpdate } from "./wire.js";
 
 /** Status events of a server, and of the pair that it belongs to. */
 export type SnapshotServerStatus = SnapshotServerEvent | BinaryStarEvent;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { HUGZ } from "../src/wire.js";
+import { HUGZ } from "../src/beat.js";
 import { A, ClientDriver } from "./client-driver.js";
 
 /** A client that has asked a server which was passive, as it said. */

@@ -1,4 +1,5 @@
 import { frameKey, frameText, textFrame } from "@seaworthy/core";
+import { type Beat, beatTopic, encodeBeat } from "../src/beat.js";
 import { SnapshotClientMachine } from "../src/client-machine.js";
 import type { ClientInput, ClientOutput, UpdateRequest } from "../src/client-messages.js";
 import { resolveSnapshotClientOptions, type SnapshotClientOptions } from "../src/client-options.js";
@@ -6,13 +7,10 @@ import { threeEndpoints } from "../src/endpoints.js";
 import { encodeProperties, type Property, subtreeCounts, withLines } from "../src/properties.js";
 import type { Watcher } from "../src/watchers.js";
 import {
-  type Beat,
-  beatTopic,
   type CommandName,
   decodeMessage,
   decodeUpdate,
   EMPTY,
-  encodeBeat,
   encodeCommand,
   encodeForeignEnd,
   encodeKeyValue,

@@ -1,6 +1,7 @@
 import { textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
-import { beatTopic, EMPTY, encodeKeyValue } from "../src/wire.js";
+import { beatTopic } from "../src/beat.js";
+import { EMPTY, encodeKeyValue } from "../src/wire.js";
 import { A, B, ClientDriver, uuid } from "./client-driver.js";
 
 /** Joined to a server such as the guide's at A, whose map has these entries, set by updates 1, 2, …. */

@@ -1,6 +1,7 @@
 import { textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
-import { beatTopic, EMPTY, encodeBeat, encodeKeyValue, HUGZ } from "../src/wire.js";
+import { beatTopic, encodeBeat, HUGZ } from "../src/beat.js";
+import { EMPTY, encodeKeyValue } from "../src/wire.js";
 import { A, B, ClientDriver, uuid } from "./client-driver.js";
 
 describe("a join to a server of ours", () => {

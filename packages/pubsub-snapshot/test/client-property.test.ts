@@ -1,16 +1,9 @@
 import { textFrame } from "@seaworthy/core";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { beatTopic, encodeBeat } from "../src/beat.js";
 import { encodeProperties, subtreeCounts } from "../src/properties.js";
-import {
-  beatTopic,
-  EMPTY,
-  encodeBeat,
-  encodeCommand,
-  encodeForeignEnd,
-  encodeKeyValue,
-  isUnder,
-} from "../src/wire.js";
+import { EMPTY, encodeCommand, encodeForeignEnd, encodeKeyValue, isUnder } from "../src/wire.js";
 import { A, ClientDriver, changesOf } from "./client-driver.js";
 
 type Entries = Record<string, string>;

@@ -1,20 +1,13 @@
 import { frameText, textFrame } from "@seaworthy/core";
 import { expect, it } from "vitest";
 import { FakeSockets, HandClock } from "../../core/test/support/fake-sockets.js";
+import { beatTopic, encodeBeat } from "../src/beat.js";
 import { SnapshotClientMachine } from "../src/client-machine.js";
 import type { ClientInput } from "../src/client-messages.js";
 import { resolveSnapshotClientOptions, type SnapshotClientOptions } from "../src/client-options.js";
 import { wireSnapshotClient } from "../src/client-wiring.js";
 import { threeEndpoints } from "../src/endpoints.js";
-import {
-  beatTopic,
-  decodeServerMessage,
-  EMPTY,
-  encodeBeat,
-  encodeCommand,
-  encodeForeignEnd,
-  encodeKeyValue,
-} from "../src/wire.js";
+import { decodeServerMessage, EMPTY, encodeCommand, encodeForeignEnd, encodeKeyValue } from "../src/wire.js";
 import { uuid } from "./client-driver.js";
 
 const ENDPOINT = "tcp://a:1";

@@ -1,20 +1,18 @@
 import { type Frames, frameText, textFrame } from "@seaworthy/core";
+import { type Beat, decodeBeat, subtreeOfBeat } from "../src/beat.js";
 import { encodeUpdateTerms, type Property } from "../src/properties.js";
 import { ServerMachine } from "../src/server-machine.js";
 import type { ServerInput, ServerOutput, SnapshotServerEvent } from "../src/server-messages.js";
 import { resolveServerOptions, type ServerOptions, type ServerSurroundings } from "../src/server-options.js";
 import {
-  type Beat,
   type Command,
   type CommandName,
-  decodeBeat,
   decodeMessage,
   decodeRefusal,
   decodeUpdate,
   EMPTY,
   type KeyValue,
   type Refusal,
-  subtreeOfBeat,
 } from "../src/wire.js";
 
 /** A UUID that is made of a number. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isForeignBeat } from "../src/wire.js";
+import { isForeignBeat } from "../src/beat.js";
 import { ServerDriver, uuidOf } from "./server-driver.js";
 
 describe("a time to live", () => {

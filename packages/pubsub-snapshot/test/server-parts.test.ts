@@ -1,5 +1,6 @@
 import { textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
+import { beatTopic } from "../src/beat.js";
 import { threeEndpoints } from "../src/endpoints.js";
 import { Entry } from "../src/entry.js";
 import { KnownUpdates } from "../src/known-updates.js";
@@ -7,7 +8,7 @@ import { PendingUpdates } from "../src/pending.js";
 import { resolveServerOptions } from "../src/server-options.js";
 import { Subtrees } from "../src/subtrees.js";
 import { UpdateLog } from "../src/update-log.js";
-import { beatTopic, EMPTY } from "../src/wire.js";
+import { EMPTY } from "../src/wire.js";
 import { uuidOf, wish } from "./server-driver.js";
 
 const update = (sequence: number, key = `k${sequence}`, value = "x"): Entry =>

@@ -1,7 +1,8 @@
 import { framesEqual, frameText, textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
+import { HUGZ } from "../src/beat.js";
 import { countUnder, decodeItemTerms } from "../src/properties.js";
-import { EMPTY, HUGZ, type KeyValue, MAX_KEY_BYTES } from "../src/wire.js";
+import { EMPTY, type KeyValue, MAX_KEY_BYTES } from "../src/wire.js";
 import { ServerDriver, uuidOf, wish } from "./server-driver.js";
 
 describe("an update", () => {

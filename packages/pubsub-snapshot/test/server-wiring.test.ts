@@ -9,14 +9,13 @@ import {
 import { type Frames, frameText, textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { FakeSockets, HandClock } from "../../core/test/support/fake-sockets.js";
+import { beatTopic, decodeBeat } from "../src/beat.js";
 import { loadMap } from "../src/load-map.js";
 import { ServerMachine } from "../src/server-machine.js";
 import { resolveServerOptions, type ServerOptions } from "../src/server-options.js";
 import { type SnapshotServerStatus, wireServer } from "../src/server-wiring.js";
 import type { StoredEntry } from "../src/store.js";
 import {
-  beatTopic,
-  decodeBeat,
   decodeMessage,
   decodeRefusal,
   EMPTY,

@@ -1,31 +1,26 @@
 import { frameText, textFrame } from "@seaworthy/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { beatTopic, decodeBeat, encodeBeat, HUGZ, isForeignBeat, subtreeOfBeat } from "../src/beat.js";
 import {
-  beatTopic,
   type CommandName,
-  decodeBeat,
   decodeKnown,
   decodeMessage,
   decodeRefusal,
   decodeServerMessage,
   decodeUpdate,
   EMPTY,
-  encodeBeat,
   encodeCommand,
   encodeForeignEnd,
   encodeKeyValue,
   encodeKnown,
   encodeRefusal,
   encodeSnapshotRequest,
-  HUGZ,
-  isForeignBeat,
   isForeignEnd,
   isUnder,
   type KeyValue,
   looksLikeEnd,
   type Refusal,
-  subtreeOfBeat,
 } from "../src/wire.js";
 
 const bytes = (constraints: fc.IntArrayConstraints) => fc.uint8Array(constraints);
