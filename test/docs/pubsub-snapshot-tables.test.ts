@@ -43,14 +43,19 @@ import {
 
 const page = await pageSource("docs/patterns/pubsub-snapshot.md");
 
-const { peerDeadMs: _peer, hasStore: _store, ...server } = snapshot.resolveServerOptions("test", {});
+const {
+  peerDeadMs: _peer,
+  hasStore: _store,
+  packBytes: _pack,
+  ...server
+} = snapshot.resolveServerOptions("test", {});
 const { role: _role, heartbeatMs: _heartbeat, ...star } = resolveStarOptions("test", { role: "primary" });
 /** What only the class takes, and has no default; the compiler demands all of it, and no more. */
 const shared: Record<Exclude<keyof SnapshotPairOptions, "role" | keyof typeof star>, undefined> = {
   arbiter: undefined,
   epochFile: undefined,
 };
-const { subtree, ...client } = snapshot.resolveSnapshotClientOptions();
+const { subtree, packBytes: _bytes, ...client } = snapshot.resolveSnapshotClientOptions();
 
 describe("option tables have every option, with the default that the code has", () => {
   test.each([
@@ -161,6 +166,7 @@ const leaves: Record<LeaveReason, true> = {
   changed: true,
   refused: true,
   "too-many-keys": true,
+  malformed: true,
 };
 const store: Record<keyof MapStore, true> = { open: true, commit: true, replace: true, close: true };
 

@@ -32,7 +32,7 @@ test("the ports follow from the first as the page says", () => {
 test("the request has the frames that the page says", () => {
   expect(wire).toContain("`[ICANHAZ?][subtree]`, and between ours `[ICANHAZ?][subtree][terms]`");
   expect(snapshot.encodeSnapshotRequest(subtree).map(text)).toEqual(["ICANHAZ?", "/client/"]);
-  const terms = { credit: 400, follows: true };
+  const terms = { credit: 400, packBytes: 16_384, follows: true };
   expect(snapshot.encodeSnapshotRequest(subtree, terms)).toHaveLength(3);
 });
 
@@ -54,6 +54,7 @@ test("every command is on the page, and no other", () => {
     KTHXBAI: true,
     OKTHX: true,
     SORRY: true,
+    ITEMS: true,
     KNOWN: true,
     INSYNC: true,
     GOTIT: true,
@@ -61,6 +62,29 @@ test("every command is on the page, and no other", () => {
     PONG: true,
   };
   expect([...new Set(named(behind("| Command ")))].sort()).toEqual(Object.keys(commands).sort());
+});
+
+test("ITEMS are laid out as the page says", () => {
+  const rows = behind("| Byte ");
+  expect(rows.map(([at]) => at)).toEqual(["0", "1", "2–9", "10–13", "14–17", "18…"]);
+  const [key, properties, value] = ["key", "a=b\n", "value"].map(textFrame) as Frames as [
+    never,
+    never,
+    never,
+  ];
+  const item = { key, sequence: 0x0102, uuid, properties, value };
+  const [, , , frame] = snapshot.encodeItems([item, { ...item, uuid: new Uint8Array(0) }]);
+  const lengths = [0, 0, 0, 4, 0, 0, 0, 5];
+  const number = [0, 0, 0, 0, 0, 0, 1, 2];
+  expect([...(frame as Uint8Array)]).toEqual([
+    ...[3, 16, ...number, ...lengths, ...textFrame("key"), ...uuid, ...textFrame("a=b\nvalue")],
+    ...[3, 0, ...number, ...lengths, ...textFrame("key"), ...textFrame("a=b\nvalue")],
+  ]);
+});
+
+test("a portion is as large as the page says", () => {
+  expect(snapshot.PORTION_BYTES).toBe(16_384);
+  expect(behind("| Command ").find(([name]) => name === "`MOAR`")?.[3]).toContain("up to 16,384 bytes");
 });
 
 test("KNOWN is laid out as the page says", () => {
@@ -73,7 +97,7 @@ test("every property is on the page, and no other", () => {
   const full = { reason: "full", option: "maxKeys", limit: 1, retryAfterMs: 1 } as const;
   const written = [
     ...names([snapshot.encodeUpdateTerms([], 1, 1)], 0),
-    ...names(snapshot.encodeSnapshotRequest(subtree, { credit: 1, follows: true }), 2),
+    ...names(snapshot.encodeSnapshotRequest(subtree, { credit: 1, packBytes: 1, follows: true }), 2),
     ...names(snapshot.encodeRefusal(full)),
     ...names(snapshot.encodeBeat(snapshot.HUGZ, beat)),
     snapshot.subtreeCounts([[1, 1]])[0],

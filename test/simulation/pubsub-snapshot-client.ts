@@ -67,7 +67,7 @@ class OurClient implements ClientView {
     this.#world = world;
     this.#setting = setting;
     this.#context = context;
-    const { subtree, credit, retryMs, timeoutMs, liveness, receiveHighWaterMark } = setting;
+    const { subtree, credit, packBytes, retryMs, timeoutMs, liveness, receiveHighWaterMark } = setting;
     const { heartbeatMs } = world.setting;
     const options = resolveSnapshotClientOptions({
       ...{ subtree, credit, retryMs, timeoutMs, liveness, heartbeatMs },
@@ -76,7 +76,7 @@ class OurClient implements ClientView {
       socket: { receiveHighWaterMark },
     });
     const { transport, scheduler, random } = context;
-    this.#machine = new SnapshotClientMachine(options, random, () => this.#newUuid());
+    this.#machine = new SnapshotClientMachine({ ...options, packBytes }, random, () => this.#newUuid());
     this.#judge = new ClientJudge(world, setting, this.#machine);
     this.#wired = wireSnapshotClient(this.#machine, {
       ...{ transport, scheduler, socket: options.socket },

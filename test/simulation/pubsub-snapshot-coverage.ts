@@ -17,6 +17,9 @@ clientLife.step = (state, event) => {
 const WANTED = [
   "client: gap-noticed",
   "client: subtree-widened crowded",
+  "client: items in one message",
+  "client: items in several messages",
+  "server: items in one message",
   "client: set-retried",
   "client: watcher-overflowed",
   ...["lost", "failed", "silent", "gap", "passive", "refused", "no-answer"].map(

@@ -34,6 +34,9 @@ const KEYS: readonly Uint8Array[] = [
 
 const SUBTREES = ["", "", "/a/", "/a/b/", "/b/"] as const;
 
+/** None, a few, or all of the entries of a map have room in one message: an entry takes 40 to 120 bytes. */
+const PACK_BYTES = [0, 100, 250, 16_384] as const;
+
 /** Everything that a seed decides about a run besides its faults. */
 export function draw(random: Random): Setting {
   const dice = new Dice(random);
@@ -48,6 +51,7 @@ export function draw(random: Random): Setting {
     return {
       ...{ name, options, store: dice.chance(stores) ? store : undefined },
       keepsEpochs: dice.chance(0.3),
+      packBytes: dice.pick(PACK_BYTES),
       skewMs: 3.6e6 * (dice.upTo(2) - 1),
     };
   });
@@ -101,6 +105,7 @@ function drawClient(dice: Dice, name: string, servers: number): ClientSetting {
     timeoutMs: dice.pick([300, 2000, 8000]),
     retryMs: dice.between(100, 600),
     credit: dice.pick([1, 2, 5, 400]),
+    packBytes: dice.pick(PACK_BYTES),
     liveness: dice.pick([2, 3, 3]),
     receiveHighWaterMark: dice.pick([1, 3, 1000]),
     maxQueued: dice.pick([1, 4, 1000]),

@@ -1,5 +1,6 @@
 import { framesEqual, frameText } from "@seaworthy/core";
 import type { ClientInput, SnapshotClientMachine, Watcher } from "@seaworthy/pubsub-snapshot/machine";
+import { seen } from "./pubsub-snapshot-coverage.js";
 import { applyTo, type Item, isSame, type Life, type State, type Update } from "./pubsub-snapshot-history.js";
 import {
   type ClientSetting,
@@ -83,6 +84,8 @@ export class ClientJudge {
   #sequence = 0;
   #life: Life | undefined;
   #beat: Beat | undefined;
+  /** The last join to which several items came in one message. */
+  #unpacked = 0;
 
   constructor(world: World, setting: ClientSetting, machine: SnapshotClientMachine) {
     this.#world = world;
@@ -92,9 +95,15 @@ export class ClientJudge {
     const { handle } = machine;
     machine.handle = (input, now) => {
       if (input.type === "update") this.#hears(input);
+      if (input.type === "message" && input.message.type === "items") this.#unpacks(input.join);
       handle.call(machine, input, now);
       this.#look("join" in input ? input.join : 0);
     };
+  }
+
+  #unpacks(join: number): void {
+    seen(`client: items in ${this.#unpacked === join ? "several messages" : "one message"}`);
+    this.#unpacked = join;
   }
 
   /** Of which life the map is. */

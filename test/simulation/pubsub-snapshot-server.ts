@@ -93,11 +93,11 @@ class ServerProgram implements Program {
     disk: SimulatedDisk | undefined,
     isDead: () => boolean,
   ) {
-    const { name, options: given, skewMs } = setting;
+    const { name, options: given, skewMs, packBytes } = setting;
     const { heartbeatMs, deadMs } = world.setting;
     const { scheduler, transport, random } = context;
     const pair = isPair(world.setting) ? makePair(world.setting, setting, context, arbiter) : undefined;
-    const surroundings = { peerDeadMs: pair && deadMs, hasStore: disk !== undefined };
+    const surroundings = { peerDeadMs: pair && deadMs, hasStore: disk !== undefined, packBytes };
     const options = resolveServerOptions(name, { ...given, heartbeatMs }, surroundings);
     const machine = new ServerMachine(options);
     this.node = name;

@@ -24,7 +24,14 @@ type ClientName = (typeof CLIENTS)[number];
 function settingOf({ hasStores = false, hasArbiter = false }: Cure): Setting {
   const store = hasStores ? { syncMs: 2, failing: 0 } : undefined;
   return {
-    servers: NODES.map((name) => ({ name, store, keepsEpochs: hasStores, skewMs: 0, options: {} })),
+    servers: NODES.map((name) => ({
+      name,
+      store,
+      keepsEpochs: hasStores,
+      skewMs: 0,
+      packBytes: 250,
+      options: {},
+    })),
     ...{
       heartbeatMs: HEARTBEAT_MS,
       deadMs: DEAD_MS,
@@ -35,7 +42,16 @@ function settingOf({ hasStores = false, hasArbiter = false }: Cure): Setting {
     },
     arbiter: hasArbiter ? { leaseMs: 600, travelMs: 2, outages: [] } : undefined,
     clients: CLIENTS.map((name) => ({
-      ...{ name, subtree: "", first: 0, timeoutMs: 10_000, retryMs: 300, credit: 400, liveness: 3 },
+      ...{
+        name,
+        subtree: "",
+        first: 0,
+        timeoutMs: 10_000,
+        retryMs: 300,
+        credit: 400,
+        packBytes: 250,
+        liveness: 3,
+      },
       ...{ receiveHighWaterMark: 1000, maxQueued: 1000, connectsLate: [] },
     })),
     ...{ stormMs: 0, everyMs: 0, leavesEveryMs: 0, maxTtlMs: 0, windowMessages: 100 },

@@ -63,6 +63,8 @@ export class ServerWitness {
       if (input.type === "activate") this.#begin(input);
       // The end of the active's map: from now on it is this one's, also to its store.
       if (input.type === "link-message" && isEnd(input.message)) this.#follow();
+      if (input.type === "link-message" && input.message.type === "items")
+        seen("server: items in one message");
       handle.call(machine, input, now);
       if (machine.counters.duplicates > duplicates) seen("server: an update came again");
       this.#look();

@@ -41,6 +41,8 @@ export interface ServerSetting {
   readonly store: StoreSetting | undefined;
   /** It writes its epochs down. */
   readonly keepsEpochs: boolean;
+  /** How large a message with several entries may be, from its peer, in bytes. */
+  readonly packBytes: number;
   /** How wrong its wall clock is, in ms. */
   readonly skewMs: number;
   readonly options: ServerOptions;
@@ -53,6 +55,8 @@ export interface ClientSetting {
   readonly timeoutMs: number;
   readonly retryMs: number;
   readonly credit: number;
+  /** How large a message with several entries may be, in bytes. */
+  readonly packBytes: number;
   readonly liveness: number;
   readonly receiveHighWaterMark: number;
   /** Changes that may wait for its slow watcher. */

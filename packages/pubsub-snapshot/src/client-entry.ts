@@ -1,14 +1,7 @@
 import { frameText, keyFrame } from "@seaworthy/core";
+import { owned } from "./owned.js";
 import { decodeItemTerms, MAX_TTL_MS } from "./properties.js";
 import type { KeyValue } from "./wire.js";
-
-/** V8 keeps the bytes of arrays up to this size with the array: no memory has to be given for each, and none is kept by a neighbour. */
-const INLINE_BYTES = 64;
-
-/** The frame, or a copy if it is small: a frame has memory of its own, which takes more than the few bytes in it. */
-function owned(frame: Uint8Array): Uint8Array {
-  return frame.length > INLINE_BYTES ? frame : new Uint8Array(frame);
-}
 
 /** An entry of a client's map, or an update on its way there. It is replaced, never changed. */
 export class MapEntry {
@@ -24,7 +17,7 @@ export class MapEntry {
     this.name = name;
     this.sequence = sequence;
     this.value = owned(value);
-    this.lines = properties.length === 0 ? properties : owned(properties);
+    this.lines = owned(properties);
   }
 
   get key(): Uint8Array {

@@ -19,6 +19,7 @@ export interface JoinOptions {
   readonly liveness: number;
   readonly joinTimeoutMs: number;
   readonly credit: number;
+  readonly packBytes: number;
 }
 
 /** A map that is complete. */
@@ -57,7 +58,7 @@ export class Join {
   /** After so much silence the server is dead, in ms. */
   #silenceMs: number;
   #graceUntil = Number.NEGATIVE_INFINITY;
-  /** Messages of the snapshot that were taken in, and no credit was given for. */
+  /** Portions of the snapshot that were taken in, and no credit was given for. */
   #taken = 0;
 
   /** @param isWide - all updates are taken, and filtered here */
@@ -136,10 +137,14 @@ export class Join {
     return state !== "live" && now >= this.#progressAt + this.#patienceMs(state) ? "no-answer" : undefined;
   }
 
-  /** An item of the snapshot. */
-  item(message: KeyValue, isInside: boolean, now: number): void {
+  /** A message with items of the snapshot came. */
+  took(portions: number, now: number): void {
     this.#progressAt = now;
-    if (this.isAmidSnapshot) this.#taken += 1;
+    if (this.isAmidSnapshot) this.#taken += portions;
+  }
+
+  /** An item of the snapshot. */
+  item(message: KeyValue, isInside: boolean): void {
     // An empty value is none.
     if (isInside && message.value.length > 0) this.#stage.item(message);
   }
@@ -160,7 +165,7 @@ export class Join {
     return this.#stage.size;
   }
 
-  /** How many messages more the server may be told to send; 0 while that is not worth a message. */
+  /** How many portions more the server may be told to send; 0 while that is not worth a message. */
   credit(now: number): number {
     const taken = this.#taken;
     const isDue = taken >= this.#options.credit / 2 || now >= this.#progressAt + CREDIT_PAUSE_MS;

@@ -182,10 +182,11 @@ export class Joins {
   }
 
   #ask(join: Join): void {
-    const { subtree, credit } = this.#options;
+    const { subtree, credit, packBytes } = this.#options;
     const isOurs = join.feed.isOurs === true;
+    const terms = isOurs ? { credit, packBytes, follows: false } : undefined;
     join.isAsked = true;
-    this.#outbox.put({ type: "ask", join: join.number, subtree, credit: isOurs ? credit : undefined });
+    this.#outbox.put({ type: "ask", join: join.number, subtree, terms });
     this.#owner.asked(join);
   }
 

@@ -7,6 +7,7 @@ import { UNKNOWN } from "./client-numbering.js";
 import type { ResolvedSnapshotClientOptions } from "./client-options.js";
 import { ClientOutbox } from "./client-outbox.js";
 import { LiveMap } from "./live-map.js";
+import { type Items, portionsIn } from "./packs.js";
 import { Sets } from "./sets.js";
 import { Watcher, Watchers } from "./watchers.js";
 import { type Command, decodeRefusal, isForeignEnd, isUnder, type KeyValue } from "./wire.js";
@@ -131,8 +132,7 @@ export class SnapshotClientMachine implements Machine<ClientInput, ClientOutput>
         join.heard(now);
         return this.#update(join, input.message);
       case "message":
-        if (input.message.type === "command") return this.#command(join, input.message);
-        return this.#item(join, input.message);
+        return this.#message(join, input.message);
       case "up":
         return this.#joins.up(join, input.socket, now);
       case "down":
@@ -147,7 +147,11 @@ export class SnapshotClientMachine implements Machine<ClientInput, ClientOutput>
       }
       case "malformed":
         if (input.socket === "publisher") join.heard(now);
-        return this.#outbox.drop(input.reason);
+        this.#outbox.drop(input.reason);
+        // It may have been an item, which would be missed by nobody.
+        if (input.socket === "snapshot" && join.isAmidSnapshot)
+          this.#leave("malformed", { detail: input.reason });
+        return;
     }
   }
 
@@ -172,17 +176,26 @@ export class SnapshotClientMachine implements Machine<ClientInput, ClientOutput>
     if ((isLive ? map.size : join.keys) > this.#maxKeys) this.#leave("too-many-keys");
   }
 
-  #item(join: Join, message: KeyValue): void {
-    if (!this.#joins.isAsking) return this.#outbox.drop("item that nobody asked for");
+  #message(join: Join, message: KeyValue | Items | Command): void {
     const isOurs = join.feed.isOurs === true;
-    if (!isOurs && isForeignEnd(message, this.#subtree)) return this.#complete(join, message.sequence);
+    if (message.type === "command") return this.#command(join, message);
+    if (message.type === "items" && !isOurs) return this.#outbox.drop("items of a server that is not ours");
+    if (!this.#joins.isAsking) return this.#outbox.drop("item that nobody asked for");
+    if (message.type === "key-value" && !isOurs && isForeignEnd(message, this.#subtree))
+      return this.#complete(join, message.sequence);
     this.#joins.answered(this.#outbox.now);
     if (isOurs) this.#serve(join);
-    this.stats.items += 1;
-    join.item(message, isUnder(message.key, this.#subtree), this.#outbox.now);
-    this.#ordered(message);
+    join.took(portionsIn(message), this.#outbox.now);
+    if (message.type === "key-value") this.#item(join, message);
+    else for (const item of message.items) this.#item(join, item);
     if (join.keys > this.#maxKeys) this.#leave("too-many-keys");
     else this.#giveCredit(join);
+  }
+
+  #item(join: Join, item: KeyValue): void {
+    this.stats.items += 1;
+    join.item(item, isUnder(item.key, this.#subtree));
+    this.#ordered(item);
   }
 
   #command(join: Join, { name, number, uuid, properties }: Command): void {
@@ -263,8 +276,8 @@ export class SnapshotClientMachine implements Machine<ClientInput, ClientOutput>
   }
 
   #giveCredit(join: Join): void {
-    const messages = join.credit(this.#outbox.now);
-    if (messages > 0) this.#outbox.put({ type: "give-credit", join: join.number, messages });
+    const portions = join.credit(this.#outbox.now);
+    if (portions > 0) this.#outbox.put({ type: "give-credit", join: join.number, portions });
   }
 
   get #isLive(): boolean {

@@ -1,9 +1,10 @@
 import type { MessageDropped, StatusEvent } from "@seaworthy/core";
 import type { WidenReason } from "./client-feed.js";
 import type { SnapshotEndpoints } from "./endpoints.js";
+import type { Items } from "./packs.js";
 import type { Property } from "./properties.js";
 import type { Watcher } from "./watchers.js";
-import type { Command, KeyValue, RefusalReason } from "./wire.js";
+import type { Command, KeyValue, RefusalReason, SnapshotTerms } from "./wire.js";
 
 /** What the application wants to be set or deleted. */
 export interface UpdateRequest {
@@ -37,7 +38,7 @@ export type ClientInput =
   /** Something came over the connection for updates. */
   | { readonly type: "update"; readonly join: number; readonly message: KeyValue }
   /** Something came over the connection for snapshots. */
-  | { readonly type: "message"; readonly join: number; readonly message: KeyValue | Command }
+  | { readonly type: "message"; readonly join: number; readonly message: KeyValue | Items | Command }
   | {
       readonly type: "malformed";
       readonly join: number;
@@ -67,10 +68,10 @@ export type ClientOutput =
       readonly join: number;
       readonly subtree: Uint8Array;
       /** Missing if the server is not ours. */
-      readonly credit: number | undefined;
+      readonly terms: SnapshotTerms | undefined;
     }
-  /** So many messages more may be sent. */
-  | { readonly type: "give-credit"; readonly join: number; readonly messages: number }
+  /** So many portions more may be sent. */
+  | { readonly type: "give-credit"; readonly join: number; readonly portions: number }
   /** Make the connection to the collector. */
   | { readonly type: "open-collector"; readonly join: number; readonly endpoint: string }
   /** Send an update, which is wanted for as long as the machine has it `isPending`. */
@@ -109,6 +110,8 @@ export type LeaveReason =
   | "passive"
   /** It is another server now, or another life of it. */
   | "changed"
+  /** In the middle of a snapshot it said something that is none of the protocol: an item may be lost. */
+  | "malformed"
   /** It refuses the snapshot. */
   | "refused"
   /** The map has more than `maxKeys` keys. */

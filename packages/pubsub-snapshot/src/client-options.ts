@@ -10,6 +10,7 @@ import {
   type SocketSettings,
   textFrame,
 } from "@seaworthy/core";
+import { PORTION_BYTES } from "./packs.js";
 import { MAX_KEY_BYTES } from "./wire.js";
 
 /** Options of a client. */
@@ -28,7 +29,10 @@ export interface SnapshotClientOptions {
   retryMs?: number | undefined;
   /** Calls of `set` and `delete` that may be in flight; one more is rejected with `ERR_LIMIT_REACHED`. Default 10,000. */
   maxInFlight?: number | undefined;
-  /** Messages of a snapshot that may be under way, well below the high-water mark of the server's ROUTER. Default 400. */
+  /**
+   * How much of a snapshot may be under way, in portions: a message of up to 16 KiB is one, a larger one as many as it takes. Well below the
+   * high-water mark of the server's ROUTER. Default 400, 6.25 MiB.
+   */
   credit?: number | undefined;
   /** Keys of the map. A server that has more is left, and asked again after the longest pause. Default 10,000,000. */
   maxKeys?: number | undefined;
@@ -70,7 +74,11 @@ const schema = {
 /** Client options with every default filled in. */
 export type ResolvedSnapshotClientOptions = {
   readonly [K in keyof Omit<SnapshotClientOptions, "socket">]-?: Exclude<SnapshotClientOptions[K], undefined>;
-} & { readonly socket: ResolvedSettings };
+} & {
+  readonly socket: ResolvedSettings;
+  /** How large a message with several items may be, in bytes. */
+  readonly packBytes: number;
+};
 
 const OWNER = "SnapshotClient";
 /** Messages of the protocol itself that may wait in front of a socket. */
@@ -91,5 +99,7 @@ export function resolveSnapshotClientOptions(
     given.maxQueued === undefined
       ? Math.max(socket.maxQueued, rest.maxInFlight + COMMANDS)
       : socket.maxQueued;
-  return { ...rest, socket: { ...socket, maxQueued } };
+  // A server that sends larger frames than the socket takes is disconnected.
+  const packBytes = Math.min(PORTION_BYTES, socket.maxFrameBytes);
+  return { ...rest, socket: { ...socket, maxQueued }, packBytes };
 }

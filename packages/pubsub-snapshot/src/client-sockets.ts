@@ -1,7 +1,8 @@
 import { type Frames, frameKey, SocketPool, type SocketSettings, type Transport } from "@seaworthy/core";
 import type { ClientInput } from "./client-messages.js";
 import type { SnapshotEndpoints } from "./endpoints.js";
-import { decodeMessage, decodeUpdate, encodeCommand } from "./wire.js";
+import { decodeAnswer } from "./packs.js";
+import { decodeUpdate, encodeCommand } from "./wire.js";
 
 /** Time for the word that nothing more is wanted to leave, in ms. */
 const FAREWELL_MS = 100;
@@ -78,7 +79,7 @@ export class ClientSockets {
     const spec = { ...this.#settings, type: "dealer", reconnect: false } as const;
     this.#pools.snapshot.open(join, endpoint, spec, {
       message: (frames) => {
-        const message = decodeMessage(frames);
+        const message = decodeAnswer(frames);
         if (message.type === "malformed") this.#malformed(join, "snapshot", message.reason);
         else this.#feed({ type: "message", join, message });
       },

@@ -40,11 +40,6 @@ export function wireSnapshotClient(
 ): WiredSnapshotClient {
   const sockets = new ClientSockets(transport, socket, (input) => host.feed(input));
 
-  function ask({ join, subtree, credit }: ClientOutput & { type: "ask" }): void {
-    const terms = credit === undefined ? undefined : { credit, follows: false };
-    sockets.send(join, "snapshot", encodeSnapshotRequest(subtree, terms));
-  }
-
   function send({ join, socket, call, uuid, update }: ClientOutput & { type: "send" }): void {
     const { key, value, properties, ttlMs, expected } = update;
     const terms =
@@ -64,9 +59,10 @@ export function wireSnapshotClient(
       case "subscribe":
         return sockets.subscribe(output.join, output.topics);
       case "ask":
-        return ask(output);
+        sockets.send(output.join, "snapshot", encodeSnapshotRequest(output.subtree, output.terms));
+        return;
       case "give-credit":
-        sockets.send(output.join, "snapshot", encodeCommand("MOAR", output.messages));
+        sockets.send(output.join, "snapshot", encodeCommand("MOAR", output.portions));
         return;
       case "open-collector":
         return sockets.openCollector(output.join, output.endpoint);

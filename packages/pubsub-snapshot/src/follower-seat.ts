@@ -7,7 +7,7 @@ import {
   sendTo,
 } from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
-import { type Command, encodeRefusal } from "./wire.js";
+import { type Command, encodeRefusal, type SnapshotTerms } from "./wire.js";
 
 /** Where the passive server of a pair, if it is there, is looked after by its active. */
 export class FollowerSeat {
@@ -58,9 +58,9 @@ export class FollowerSeat {
     return this.#follower !== undefined && framesEqual(this.#follower.route, route);
   }
 
-  came(route: Uint8Array, credit: number, now: number): void {
+  came(route: Uint8Array, terms: SnapshotTerms, now: number): void {
     if (this.#follower !== undefined) this.#lose("replaced", now, !this.isAt(route));
-    this.#follower = new Follower(route, credit, this.#source, (frames) => this.#send(route, frames), now);
+    this.#follower = new Follower(route, terms, this.#source, (frames) => this.#send(route, frames), now);
     this.pump(now);
   }
 

@@ -1,11 +1,12 @@
-import { type Frames, keyFrame } from "@seaworthy/core";
+import { byteLength, type Frames, keyFrame } from "@seaworthy/core";
 import type { Entry } from "./entry.js";
 import type { KnownUpdates } from "./known-updates.js";
 import { MapCursor } from "./map-cursor.js";
+import { encodeKnown, type Item, ItemPack, type Known, portionsOf } from "./packs.js";
 import { timeLeft, withLines } from "./properties.js";
 import type { ServerMap } from "./server-map.js";
 import type { UpdateLog } from "./update-log.js";
-import { EMPTY, encodeCommand, encodeKeyValue, encodeKnown, type Known } from "./wire.js";
+import { EMPTY, encodeCommand, encodeKeyValue, type SnapshotTerms } from "./wire.js";
 
 /** What an active server has of itself for its follower. */
 export interface FollowerSource {
@@ -14,8 +15,8 @@ export interface FollowerSource {
   readonly known: KnownUpdates;
 }
 
-/** Known updates in one message. */
-const KNOWN_BATCH = 1000;
+/** Known updates in one message, which is a portion. */
+const KNOWN_BATCH = 600;
 /** Entries that may be looked at in one go. */
 const SLICE = 2000;
 
@@ -40,13 +41,17 @@ export class Follower {
   readonly #source: FollowerSource;
   readonly #send: (frames: Frames) => void;
   readonly #cursor: MapCursor;
+  readonly #pack: ItemPack;
+  /** Portions that it takes. */
   #credit: number;
+  /** It was sent all of the map. */
+  #isThrough = false;
   #known: Known[] | undefined;
   #hasEnd = false;
 
   constructor(
     route: Uint8Array,
-    credit: number,
+    { credit, packBytes }: SnapshotTerms,
     source: FollowerSource,
     send: (frames: Frames) => void,
     now: number,
@@ -57,6 +62,7 @@ export class Follower {
     this.#source = source;
     this.#send = send;
     this.#cursor = new MapCursor(source.map, EMPTY);
+    this.#pack = new ItemPack(packBytes);
     this.sent = this.#cursor.sequence;
     this.#send(encodeCommand("OKTHX", this.sent));
   }
@@ -66,9 +72,9 @@ export class Follower {
     this.#source.map.readers.delete(this.#cursor);
   }
 
-  /** It takes so many messages more. */
-  credit(messages: number, now: number): void {
-    this.#credit += messages;
+  /** It takes so many portions more. */
+  credit(portions: number, now: number): void {
+    this.#credit += portions;
     this.pump(now);
   }
 
@@ -105,9 +111,10 @@ export class Follower {
   pump(now: number): void {
     this.isDue = false;
     const { log } = this.#source;
-    for (; this.#credit > 0 && this.sent < log.head; this.#credit -= 1) {
+    while (this.#credit > 0 && this.sent < log.head) {
       this.sent += 1;
-      this.#sendEntry(log.at(this.sent) as Entry, now);
+      const { key, sequence, uuid, properties, value } = itemOf(log.at(this.sent) as Entry, now);
+      this.#spend(encodeKeyValue(key, sequence, uuid, properties, value));
     }
     if (!this.#hasEnd) this.#pumpItems(now);
     this.#owe(now);
@@ -120,35 +127,56 @@ export class Follower {
 
   #pumpItems(now: number): void {
     let looks = SLICE;
-    for (; this.#credit > 0; this.#credit -= 1) {
-      const entry = this.#known === undefined ? this.#cursor.next(() => looks-- > 0) : undefined;
-      if (entry === "pause") {
+    const look = (): boolean => looks-- > 0;
+    while (this.#credit > 0) {
+      const message = this.#isThrough ? this.#nextKnown() : this.#nextItems(look, now);
+      if (message === "pause") {
         this.isDue = true;
         return;
       }
-      if (entry !== undefined) this.#sendEntry(entry, now);
-      else if (!this.#sendKnown()) {
-        this.#send(encodeCommand("KTHXBAI", this.#cursor.sequence));
-        this.#hasEnd = true;
-        this.leave();
-        return;
-      }
+      if (message !== undefined) this.#spend(message);
+      else if (this.#known !== undefined) return this.#end();
     }
   }
 
-  /** @returns false if there are no more */
-  #sendKnown(): boolean {
+  /** @returns `undefined` if there are no more */
+  #nextItems(look: () => boolean, now: number): Frames | "pause" | undefined {
+    for (;;) {
+      const entry = this.#cursor.next(look);
+      if (entry === "pause") return entry;
+      if (entry === undefined) {
+        this.#isThrough = true;
+        return this.#pack.close();
+      }
+      const full = this.#pack.add(itemOf(entry, now));
+      if (full !== undefined) return full;
+    }
+  }
+
+  /** @returns `undefined` if there are no more */
+  #nextKnown(): Frames | undefined {
     this.#known ??= Array.from(this.#source.known.entries(), ([name, sequence]) => [
       keyFrame(name),
       sequence,
     ]);
     const batch = this.#known.splice(0, KNOWN_BATCH);
-    if (batch.length > 0) this.#send(encodeKnown(batch));
-    return batch.length > 0;
+    return batch.length > 0 ? encodeKnown(batch) : undefined;
   }
 
-  #sendEntry({ key, sequence, uuid, properties, value, expiresAt }: Entry, now: number): void {
-    const terms = expiresAt === undefined ? properties : withLines(properties, [timeLeft(expiresAt - now)]);
-    this.#send(encodeKeyValue(key, sequence, uuid, terms, value));
+  #end(): void {
+    this.#send(encodeCommand("KTHXBAI", this.#cursor.sequence));
+    this.#hasEnd = true;
+    this.leave();
   }
+
+  #spend(frames: Frames): void {
+    this.#credit -= portionsOf(byteLength(frames));
+    this.#send(frames);
+  }
+}
+
+/** An entry for a server that has a clock of its own. */
+function itemOf({ key, sequence, uuid, properties, value, expiresAt }: Entry, now: number): Item {
+  const terms = expiresAt === undefined ? properties : withLines(properties, [timeLeft(expiresAt - now)]);
+  return { key, sequence, uuid, properties: terms, value };
 }

@@ -1,18 +1,18 @@
 import { type Frames, frameKey, type Malformed } from "@seaworthy/core";
 import { Entry } from "./entry.js";
 import type { KnownUpdates } from "./known-updates.js";
+import { owned } from "./owned.js";
+import { decodeKnown, type Items, type Known, portionsIn } from "./packs.js";
 import { decodeItemTerms } from "./properties.js";
 import type { ServerMap } from "./server-map.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import {
   type Command,
-  decodeKnown,
   decodeRefusal,
   EMPTY,
   encodeCommand,
   encodeSnapshotRequest,
   type KeyValue,
-  type Known,
 } from "./wire.js";
 
 /** What {@link Following} tells the machine that owns it. */
@@ -34,7 +34,7 @@ export interface FollowingOwner {
   malformed(reason: string): void;
 }
 
-/** Messages that may be under way. */
+/** Portions that may be under way. */
 const MAX_CREDIT = 400;
 /** Updates that are acknowledged together at most. */
 const ACK_BATCH = 64;
@@ -54,6 +54,7 @@ export class Following {
   readonly #known: KnownUpdates;
   readonly #owner: FollowingOwner;
   readonly #credit: number;
+  readonly #packBytes: number;
   #stage: Stage = "idle";
   #received = new Map<string, Entry>();
   #receivedKnown: Known[] = [];
@@ -72,7 +73,7 @@ export class Following {
   #saidAt = 0;
 
   constructor(
-    { peerDeadMs = Number.POSITIVE_INFINITY, heartbeatMs, socket }: ResolvedServerOptions,
+    { peerDeadMs = Number.POSITIVE_INFINITY, heartbeatMs, socket, packBytes }: ResolvedServerOptions,
     map: ServerMap,
     known: KnownUpdates,
     owner: FollowingOwner,
@@ -81,6 +82,7 @@ export class Following {
     this.#pingMs = heartbeatMs;
     // The active's ROUTER has the same mark, and may refuse what is more than half of it.
     this.#credit = Math.max(1, Math.min(MAX_CREDIT, Math.floor(socket.sendHighWaterMark * 0.4)));
+    this.#packBytes = packBytes;
     this.#map = map;
     this.#known = known;
     this.#owner = owner;
@@ -124,7 +126,8 @@ export class Following {
     if (this.#stage !== "connecting") return;
     this.#stage = "receiving";
     this.#heardAt = now;
-    this.#send(encodeSnapshotRequest(EMPTY, { credit: this.#credit, follows: true }), now);
+    const terms = { credit: this.#credit, packBytes: this.#packBytes, follows: true };
+    this.#send(encodeSnapshotRequest(EMPTY, terms), now);
   }
 
   /** The connection is gone, or says what it must not. */
@@ -151,7 +154,7 @@ export class Following {
     if (now >= this.#saidAt + this.#pingMs) this.#send(encodeCommand("PING"), now);
   }
 
-  message(message: KeyValue | Command | Malformed, now: number): void {
+  message(message: KeyValue | Items | Command | Malformed, now: number): void {
     if (this.#stage === "idle" || this.#stage === "connecting") return;
     if (this.#mayBeGivenUp(now)) return this.#fallBehind();
     this.#heardAt = now;
@@ -160,8 +163,11 @@ export class Following {
         this.#owner.malformed(message.reason);
         return this.lost(message.reason);
       case "key-value":
-        this.#take(now);
+        this.#take(portionsIn(message), now);
         return this.#keyValue(message, now);
+      case "items":
+        this.#take(portionsIn(message), now);
+        return this.#items(message, now);
       case "command":
         return this.#command(message, now);
     }
@@ -175,10 +181,10 @@ export class Following {
         this.#last = number;
         return;
       case "KNOWN":
-        this.#take(now);
+        this.#take(1, now);
         return this.#knownUpdates(properties);
       case "KTHXBAI":
-        this.#take(now);
+        this.#take(1, now);
         return this.#complete(now);
       case "INSYNC":
         this.#syncedFrom = number;
@@ -212,6 +218,14 @@ export class Following {
   #fallBehind(): void {
     this.end();
     this.#owner.fellBehind();
+  }
+
+  #items({ items }: Items, now: number): void {
+    for (const item of items) {
+      this.#keyValue(item, now);
+      // It must not be said.
+      if (this.#stage === "idle") return;
+    }
   }
 
   #keyValue(message: KeyValue, now: number): void {
@@ -262,9 +276,9 @@ export class Following {
     this.#acknowledge(now);
   }
 
-  /** One more message was taken in. */
-  #take(now: number): void {
-    this.#taken += 1;
+  /** So many portions more were taken in. */
+  #take(portions: number, now: number): void {
+    this.#taken += portions;
     if (this.#taken < this.#credit / 2) return;
     this.#send(encodeCommand("MOAR", this.#taken), now);
     this.#taken = 0;
@@ -299,5 +313,5 @@ export class Following {
 function received({ key, sequence, uuid, properties, value }: KeyValue, now: number): Entry {
   const { leftMs, stored } = decodeItemTerms(properties);
   const expiresAt = leftMs === undefined ? undefined : now + leftMs;
-  return new Entry(key, frameKey(key), sequence, uuid, stored, value, expiresAt);
+  return new Entry(owned(key), frameKey(key), sequence, owned(uuid), stored, owned(value), expiresAt);
 }

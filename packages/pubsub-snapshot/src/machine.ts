@@ -36,6 +36,7 @@ export {
 export { type SnapshotEndpoints, threeEndpoints } from "./endpoints.js";
 export { Entry } from "./entry.js";
 export { loadMap } from "./load-map.js";
+export * from "./packs.js";
 export * from "./properties.js";
 export { ServerMachine } from "./server-machine.js";
 export type {

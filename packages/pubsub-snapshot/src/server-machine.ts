@@ -21,6 +21,7 @@ import {
   MAX_KEY_BYTES,
   type RefusalReason,
   type SnapshotRequest,
+  type SnapshotTerms,
 } from "./wire.js";
 
 /**
@@ -207,7 +208,7 @@ export class ServerMachine implements Machine<ServerInput, ServerOutput> {
       if (isOurs) this.#send(route, encodeRefusal({ reason: "passive", retryAfterMs }));
       return;
     }
-    if (terms?.follows === true) return this.#followerCame(route, terms.credit);
+    if (terms?.follows === true) return this.#followerCame(route, terms);
     if (this.#snapshots.request(route, subtree, terms, this.#now)) return;
     this.counters.refused += 1;
     const { maxWaitingSnapshots: limit } = this.#options;
@@ -280,9 +281,9 @@ export class ServerMachine implements Machine<ServerInput, ServerOutput> {
     this.#snapshots.clear(this.#now);
   }
 
-  #followerCame(route: Uint8Array, credit: number): void {
+  #followerCame(route: Uint8Array, terms: SnapshotTerms): void {
     if (this.#options.peerDeadMs === undefined) return this.#refuse(route, "invalid");
-    this.#ordering.follower.came(route, credit, this.#now);
+    this.#ordering.follower.came(route, terms, this.#now);
     this.#ordering.advance();
   }
 

@@ -1,5 +1,6 @@
 import type { Frames, Malformed, MessageDropped, StatusEvent } from "@seaworthy/core";
 import type { Entry } from "./entry.js";
+import type { Items } from "./packs.js";
 import type { Command, KeyValue, RefusalReason, SnapshotRequest } from "./wire.js";
 
 /** What can happen to a server. */
@@ -41,7 +42,7 @@ export type ServerInput =
   /** The connection to the peer stands, or is gone, or could not be made. */
   | { readonly type: "link-up" }
   | { readonly type: "link-down"; readonly reason: string }
-  | { readonly type: "link-message"; readonly message: KeyValue | Command | Malformed }
+  | { readonly type: "link-message"; readonly message: KeyValue | Items | Command | Malformed }
   | { readonly type: "close" };
 
 /** What the host of a server does. */

@@ -8,6 +8,7 @@ import {
   resolveSettings,
   type SocketSettings,
 } from "@seaworthy/core";
+import { PORTION_BYTES } from "./packs.js";
 
 /** Options of a server, as far as its machine and its sockets for clients go. */
 export interface ServerOptions {
@@ -75,12 +76,16 @@ export type ResolvedServerOptions = {
   readonly peerDeadMs: number | undefined;
   /** Updates are kept in a store. */
   readonly hasStore: boolean;
+  /** How large a message with several items may be that its peer sends it, in bytes. */
+  readonly packBytes: number;
 };
 
 /** What is known of a server besides its options. */
 export interface ServerSurroundings {
   readonly peerDeadMs?: number | undefined;
   readonly hasStore?: boolean;
+  /** How large a message with several items may be that its peer sends it, in bytes; by default a portion, which is the most. */
+  readonly packBytes?: number;
 }
 
 /**
@@ -92,8 +97,14 @@ export interface ServerSurroundings {
 export function resolveServerOptions(
   owner: string,
   options: ServerOptions,
-  { peerDeadMs, hasStore = false }: ServerSurroundings = {},
+  { peerDeadMs, hasStore = false, packBytes = PORTION_BYTES }: ServerSurroundings = {},
 ): ResolvedServerOptions {
   const { socket, ...rest } = resolveOptions(owner, serverRules, options);
-  return { ...rest, socket: resolveSettings(`${owner}: socket`, socket), peerDeadMs, hasStore };
+  return {
+    ...rest,
+    socket: resolveSettings(`${owner}: socket`, socket),
+    peerDeadMs,
+    hasStore,
+    packBytes,
+  };
 }

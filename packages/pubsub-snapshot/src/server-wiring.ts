@@ -16,11 +16,12 @@ import {
 import { subtreeOfBeat } from "./beat.js";
 import type { SnapshotEndpoints } from "./endpoints.js";
 import type { Entry } from "./entry.js";
+import { decodeAnswer } from "./packs.js";
 import type { ServerMachine } from "./server-machine.js";
 import type { ServerOutput, SnapshotServerEvent } from "./server-messages.js";
 import type { ResolvedServerOptions } from "./server-options.js";
 import type { MapStore, StoredEntry } from "./store.js";
-import { decodeMessage, decodeServerMessage, decodeUpdate } from "./wire.js";
+import { decodeServerMessage, decodeUpdate } from "./wire.js";
 
 /** Status events of a server, and of the pair that it belongs to. */
 export type SnapshotServerStatus = SnapshotServerEvent | BinaryStarEvent;
@@ -161,7 +162,7 @@ export function wireServer(
     const spec = { ...(pair as ServerPair).socket, type: "dealer", reconnect: false } as const;
     links.open(opened, peerSnapshot as string, spec, {
       message: (frames) => {
-        if (link === opened) host.feed({ type: "link-message", message: decodeMessage(frames) });
+        if (link === opened) host.feed({ type: "link-message", message: decodeAnswer(frames) });
       },
       connection: ({ type, reason = type }) => {
         if (link !== opened) return;

@@ -11,6 +11,7 @@ import { ClosedError, checkEndpoint, frameKey, systemScheduler, textFrame } from
 import { type DriverStats, Role, ZmqTransport } from "@seaworthy/core/node";
 import { type SnapshotEndpoints, threeEndpoints } from "./endpoints.js";
 import { loadMap } from "./load-map.js";
+import { PORTION_BYTES } from "./packs.js";
 import { ServerMachine } from "./server-machine.js";
 import type { SnapshotServerCounters } from "./server-messages.js";
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./server-options.js";
@@ -97,7 +98,7 @@ export class SnapshotServer extends Role<SnapshotServerStatus> {
       throw new TypeError(`${OWNER}: option "store" must have open(), commit(), replace() and close()`);
     const resolved = resolveServerOptions(OWNER, given);
     const wiredPair = pair && makePair(pair, resolved.heartbeatMs);
-    this.#options = { ...resolved, peerDeadMs: wiredPair?.deadMs, hasStore: store !== undefined };
+    this.#options = { ...resolved, ...wiredPair?.surroundings, hasStore: store !== undefined };
     this.#store = store;
     this.#star = wiredPair?.pair.machine;
     this.#machine = new ServerMachine(this.#options);
@@ -230,13 +231,21 @@ export class SnapshotServer extends Role<SnapshotServerStatus> {
   }
 }
 
-function makePair(options: SnapshotPairOptions, heartbeatMs: number): { pair: ServerPair; deadMs: number } {
+/** A pair, and what a server knows by it. */
+interface MadePair {
+  readonly pair: ServerPair;
+  readonly surroundings: { readonly peerDeadMs: number; readonly packBytes: number };
+}
+
+function makePair(options: SnapshotPairOptions, heartbeatMs: number): MadePair {
   const { arbiter, epochFile, ...given } = options;
   const resolved = resolveStarOptions(`${OWNER}: pair`, { ...given, heartbeatMs });
   const { store, beginning } = openEpochs(OWNER, { arbiter, epochFile });
   const machine = new BinaryStarMachine(resolved, beginning);
-  const pair = { machine, socket: resolved.peerSocket, arbiter, store };
-  return { pair, deadMs: resolved.heartbeatMs * resolved.liveness };
+  const { peerSocket: socket, liveness } = resolved;
+  const peerDeadMs = resolved.heartbeatMs * liveness;
+  const packBytes = Math.min(socket.maxFrameBytes, PORTION_BYTES);
+  return { pair: { machine, socket, arbiter, store }, surroundings: { peerDeadMs, packBytes } };
 }
 
 function isStore(store: Partial<MapStore> | null): boolean {

@@ -1,12 +1,12 @@
-import { type Frames, frameKey } from "@seaworthy/core";
+import { byteLength, type Frames, frameKey } from "@seaworthy/core";
 import { MapCursor } from "./map-cursor.js";
+import { countItems, ItemPack, portionsOf } from "./packs.js";
 import type { ServerMap } from "./server-map.js";
 import {
   decodeMessage,
   EMPTY,
   encodeCommand,
   encodeForeignEnd,
-  encodeKeyValue,
   looksLikeEnd,
   type SnapshotTerms,
 } from "./wire.js";
@@ -32,7 +32,7 @@ export class Snapshot {
   readonly beganAt: number;
   /** The client is ours, and says how much it takes. */
   readonly isOurs: boolean;
-  /** Messages that the client takes. */
+  /** Portions that the client takes. */
   credit: number;
   /** When the client took something, or something was found for it. */
   heardAt: number;
@@ -41,6 +41,7 @@ export class Snapshot {
   /** What the client has asked for meanwhile, and gets afterwards. */
   following: Snapshot | undefined = undefined;
   #cursor: MapCursor | undefined;
+  readonly #pack: ItemPack;
   #isThrough = false;
   /** The last message that was sent waits for those before it to leave: `flushed` will tell. */
   #isFlushing = false;
@@ -69,6 +70,7 @@ export class Snapshot {
     this.subtree = subtree;
     this.isOurs = terms !== undefined;
     this.credit = terms?.credit ?? Number.POSITIVE_INFINITY;
+    this.#pack = new ItemPack(terms?.packBytes ?? 0);
     this.heardAt = now;
     this.beganAt = now;
   }
@@ -154,15 +156,15 @@ export class Snapshot {
   takeBack(frames: Frames, now: number): boolean {
     const message = frames.slice(1);
     const isEnd = this.#isEnd(message);
-    if (!isEnd && message[0]?.length === 0) return false;
+    if (!isEnd && countItems(message) === 0) return false;
     if (isEnd) {
       this.#hasEnd = false;
       this.#isOver = false;
     } else {
       this.#refused.push(message);
       this.#refusedOfBatch += 1;
-      this.credit += 1;
-      this.entries -= 1;
+      this.credit += portionsOf(byteLength(message));
+      this.entries -= countItems(message);
     }
     this.#pausesUntil = now + ROOM_PAUSE_MS;
     this.#wakeAt = this.#pausesUntil;
@@ -183,18 +185,20 @@ export class Snapshot {
       if (entry === undefined) {
         this.#isThrough = true;
         this.heardAt = now;
-        return undefined;
+        return this.#pack.close();
       }
-      // Such a client would take it for the end.
-      if (this.isOurs || !looksLikeEnd(entry.key))
-        return encodeKeyValue(entry.key, entry.sequence, EMPTY, entry.properties, entry.value);
+      // A client of others would take it for the end.
+      if (!this.isOurs && looksLikeEnd(entry.key)) continue;
+      const { key, sequence, properties, value } = entry;
+      const full = this.#pack.add({ key, sequence, uuid: EMPTY, properties, value });
+      if (full !== undefined) return full;
     }
   }
 
   #sendItem(frames: Frames, send: SendMessage): void {
-    this.credit -= 1;
+    this.credit -= portionsOf(byteLength(frames));
     this.#batch += 1;
-    this.entries += 1;
+    this.entries += countItems(frames);
     this.#isFlushing = this.#batch === BATCH;
     send(frames, this.#isFlushing ? this.number : undefined, undefined);
   }

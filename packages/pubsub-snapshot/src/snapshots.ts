@@ -65,9 +65,9 @@ export class Snapshots {
     return this.#byRoute.get(frameKey(route));
   }
 
-  /** A client takes so many messages more. */
-  credit(snapshot: Snapshot, messages: number, now: number): void {
-    snapshot.credit += messages;
+  /** A client takes so many portions more. */
+  credit(snapshot: Snapshot, portions: number, now: number): void {
+    snapshot.credit += portions;
     snapshot.heardAt = now;
     if (snapshot.hasBegun) this.#pump(snapshot, now);
   }

@@ -46,7 +46,7 @@ export interface Command {
 /**
  * From the client, or the passive server, which follows the active one as a client does:
  *
- * - `MOAR`: `number` messages more may be sent to it
+ * - `MOAR`: `number` portions more may be sent to it, see `PORTION_BYTES`
  * - `GOTIT`: a follower has all updates up to `number`
  * - `PING`: a follower lives; `number` is any
  * - `KTHXBAI`: it wants nothing more
@@ -57,7 +57,8 @@ export interface Command {
  * - `OKTHX`: the update of this UUID is ordered, under `number`; to a follower, without one: what follows is the map as of `number`, and
  *   all updates behind it
  * - `SORRY`: it is refused, see {@link Refusal}; without a UUID the request for a snapshot
- * - `KNOWN`: updates that were ordered, for a follower: they are in the properties, see {@link encodeKnown}
+ * - `ITEMS`: `number` items of a snapshot, see `encodeItems`
+ * - `KNOWN`: `number` updates that were ordered, for a follower, see `encodeKnown`
  * - `INSYNC`: the follower is waited for with each update after `number`
  * - `PONG`: the active lives; `number` is what `PING` said
  */
@@ -69,6 +70,7 @@ export type CommandName =
   | "KTHXBAI"
   | "OKTHX"
   | "SORRY"
+  | "ITEMS"
   | "KNOWN"
   | "INSYNC";
 
@@ -82,8 +84,10 @@ export interface SnapshotRequest {
 
 /** What one of ours asks for besides. */
 export interface SnapshotTerms {
-  /** So many messages may be sent until it says that more may be. */
+  /** So many portions may be sent until it says that more may be, see `PORTION_BYTES`. */
   readonly credit: number;
+  /** How large a message with several items may be, in bytes; 0: each comes alone. */
+  readonly packBytes: number;
   /** It is the passive server of the pair: wants all that is to come as well. */
   readonly follows: boolean;
 }
@@ -113,34 +117,41 @@ export interface Refusal {
 
 const ICANHAZ = textFrame("ICANHAZ?");
 export const EMPTY: Uint8Array = new Uint8Array(0);
-const UUID_BYTES = 16;
+export const UUID_BYTES = 16;
 const TWO_32 = 2 ** 32;
 
 /** So long may a key be, in bytes: what the guide's programs take. */
 export const MAX_KEY_BYTES = 255;
 
 const COMMANDS = new Map<string, CommandName>(
-  (["MOAR", "GOTIT", "PING", "PONG", "KTHXBAI", "OKTHX", "SORRY", "KNOWN", "INSYNC"] as const).map((name) => [
-    name,
-    name,
-  ]),
+  (["MOAR", "GOTIT", "PING", "PONG", "KTHXBAI", "OKTHX", "SORRY", "ITEMS", "KNOWN", "INSYNC"] as const).map(
+    (name) => [name, name],
+  ),
 );
 const COMMAND_FRAMES = new Map<CommandName, Uint8Array>(
   [...COMMANDS.values()].map((name) => [name, textFrame(name)]),
 );
 
-/** A sequence number as 8 bytes. */
-export function encodeNumber(value: number): Uint8Array {
-  const frame = smallFrame(8);
-  writeUint32(frame, 0, value / TWO_32);
-  writeUint32(frame, 4, value);
-  return frame;
+/** Size of a sequence number. */
+export const NUMBER_BYTES = 8;
+
+/** Writes a sequence number, most significant byte first. */
+export function writeNumber(frame: Uint8Array, at: number, value: number): void {
+  writeUint32(frame, at, value / TWO_32);
+  writeUint32(frame, at + 4, value);
 }
 
-/** A sequence number, or `undefined` if it is none that a `number` holds exactly. */
-function decodeNumber(frame: Uint8Array): number | undefined {
-  if (frame.length !== 8 || frame[0] !== 0 || (frame[1] as number) >= 0x20) return undefined;
-  return readUint32(frame, 0) * TWO_32 + readUint32(frame, 4);
+/** Reads a sequence number; `undefined` if it is none that a `number` holds exactly. */
+export function readNumber(frame: Uint8Array, at: number): number | undefined {
+  if (frame[at] !== 0 || (frame[at + 1] as number) >= 0x20) return undefined;
+  return readUint32(frame, at) * TWO_32 + readUint32(frame, at + 4);
+}
+
+/** A sequence number as a frame. */
+export function encodeNumber(value: number): Uint8Array {
+  const frame = smallFrame(NUMBER_BYTES);
+  writeNumber(frame, 0, value);
+  return frame;
 }
 
 /** An item of a snapshot, or an update, in either direction. */
@@ -170,7 +181,7 @@ export function decodeUpdate(frames: Uint8Array[]): KeyValue | Malformed {
   return message.type === "command" ? malformed("update without a key") : message;
 }
 
-/** Reads what comes over the connection for snapshots: an item or a command. */
+/** Reads what comes over the connection for snapshots: an item or a command. A client reads it by `decodeAnswer`. */
 export function decodeMessage(frames: Uint8Array[]): KeyValue | Command | Malformed {
   if (frames.length !== 5) return malformed(`message of ${frames.length} frames`);
   const [key, number, uuid, properties, value] = frames as [
@@ -180,7 +191,7 @@ export function decodeMessage(frames: Uint8Array[]): KeyValue | Command | Malfor
     Uint8Array,
     Uint8Array,
   ];
-  const sequence = decodeNumber(number);
+  const sequence = number.length === NUMBER_BYTES ? readNumber(number, 0) : undefined;
   if (sequence === undefined) return malformed("sequence number that is none");
   if (uuid.length !== 0 && uuid.length !== UUID_BYTES) return malformed(`UUID of ${uuid.length} bytes`);
   if (key.length > 0) return { type: "key-value", key, sequence, uuid, properties, value };
@@ -192,12 +203,11 @@ export function decodeMessage(frames: Uint8Array[]): KeyValue | Command | Malfor
 /** `ICANHAZ?`. Terms may be given to a server of ours only: any other would be put out of step by their frame. */
 export function encodeSnapshotRequest(subtree: Uint8Array, terms?: SnapshotTerms): Frames {
   if (terms === undefined) return [ICANHAZ, subtree];
-  const { credit, follows } = terms;
-  return [
-    ICANHAZ,
-    subtree,
-    encodeProperties([["sw-credit", `${credit}`], ...(follows ? [["sw-follows", "1"] as const] : [])]),
-  ];
+  const { credit, packBytes, follows } = terms;
+  const lines: Property[] = [["sw-credit", `${credit}`]];
+  if (packBytes > 0) lines.push(["sw-pack", `${packBytes}`]);
+  if (follows) lines.push(["sw-follows", "1"]);
+  return [ICANHAZ, subtree, encodeProperties(lines)];
 }
 
 /** Reads what a ROUTER gets, without the routing id. */
@@ -210,7 +220,13 @@ export function decodeServerMessage(frames: Uint8Array[]): SnapshotRequest | Key
   const properties = new Map(decodeProperties(terms));
   const credit = wholeNumber(properties.get("sw-credit"));
   if (credit === undefined || credit === 0) return malformed("ICANHAZ? without credit");
-  return { type: "snapshot-request", subtree, terms: { credit, follows: properties.has("sw-follows") } };
+  const packBytes = wholeNumber(properties.get("sw-pack") ?? "0");
+  if (packBytes === undefined) return malformed("ICANHAZ? with a size that is none");
+  return {
+    type: "snapshot-request",
+    subtree,
+    terms: { credit, packBytes, follows: properties.has("sw-follows") },
+  };
 }
 
 /** `SORRY`. */
@@ -244,34 +260,6 @@ export function decodeRefusal(properties: Uint8Array): Refusal | Malformed {
     option: lineOf(lines, "sw-option"),
     limit: wholeNumber(lineOf(lines, "sw-limit")),
   };
-}
-
-/** An update that was ordered: its UUID, and its number. */
-export type Known = readonly [uuid: Uint8Array, sequence: number];
-
-const KNOWN_BYTES = UUID_BYTES + 8;
-
-/** `KNOWN`: updates that were ordered, so many in one message that it is worth one. */
-export function encodeKnown(updates: readonly Known[]): Frames {
-  const frame = new Uint8Array(updates.length * KNOWN_BYTES);
-  for (const [index, [uuid, sequence]] of updates.entries()) {
-    frame.set(uuid, index * KNOWN_BYTES);
-    frame.set(encodeNumber(sequence), index * KNOWN_BYTES + UUID_BYTES);
-  }
-  return encodeCommand("KNOWN", updates.length, EMPTY, frame);
-}
-
-/** Reads the properties of `KNOWN`. */
-export function decodeKnown(frame: Uint8Array): Known[] | Malformed {
-  const count = frame.length / KNOWN_BYTES;
-  if (!Number.isInteger(count)) return malformed("KNOWN with a part of an update");
-  const updates: Known[] = [];
-  for (let start = 0; start < frame.length; start += KNOWN_BYTES) {
-    const sequence = decodeNumber(frame.subarray(start + UUID_BYTES, start + KNOWN_BYTES));
-    if (sequence === undefined) return malformed("sequence number that is none");
-    updates.push([frame.subarray(start, start + UUID_BYTES), sequence]);
-  }
-  return updates;
 }
 
 /**

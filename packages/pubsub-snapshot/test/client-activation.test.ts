@@ -43,7 +43,7 @@ describe("a server that was passive becomes active while it is asked, and its he
 describe("the heartbeat of the client's own topic gets lost, and that of all clients comes", () => {
   it("where all updates are taken, that one proves the subscription as well", () => {
     const client = new ClientDriver().connect(A).up().beat(2, { topic: HUGZ, count: undefined });
-    expect(client.of("ask")).toMatchObject([{ credit: 400 }]);
+    expect(client.of("ask")).toMatchObject([{ terms: { credit: 400 } }]);
     expect(client.update(3, "a", "1").command("KTHXBAI", 2).map).toEqual({ a: "1" });
     expect(client.update(5, "b", "1").left).toEqual(["gap"]);
   });

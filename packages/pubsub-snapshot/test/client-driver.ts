@@ -4,11 +4,11 @@ import { SnapshotClientMachine } from "../src/client-machine.js";
 import type { ClientInput, ClientOutput, UpdateRequest } from "../src/client-messages.js";
 import { resolveSnapshotClientOptions, type SnapshotClientOptions } from "../src/client-options.js";
 import { threeEndpoints } from "../src/endpoints.js";
+import { decodeAnswer, encodeItems } from "../src/packs.js";
 import { encodeProperties, type Property, subtreeCounts, withLines } from "../src/properties.js";
 import type { Watcher } from "../src/watchers.js";
 import {
   type CommandName,
-  decodeMessage,
   decodeUpdate,
   EMPTY,
   encodeCommand,
@@ -88,7 +88,7 @@ export class ClientDriver {
 
   /** Something comes over the connection for snapshots. */
   get(frames: readonly Uint8Array[], join = this.join): this {
-    const message = decodeMessage([...frames]);
+    const message = decodeAnswer([...frames]);
     if (message.type === "malformed")
       return this.feed({ type: "malformed", join, socket: "snapshot", reason: message.reason });
     return this.feed({ type: "message", join, message });
@@ -122,6 +122,14 @@ export class ClientDriver {
     return this.get(
       encodeKeyValue(textFrame(key), sequence, uuid, encodeProperties(properties), textFrame(value)),
     );
+  }
+
+  /** Items in one message, as `[sequence, key, value]`. */
+  items(...items: readonly (readonly [sequence: number, key: string, value: string])[]): this {
+    const given = items.map(([sequence, key, value]) => ({
+      ...{ key: textFrame(key), sequence, uuid: EMPTY, properties: EMPTY, value: textFrame(value) },
+    }));
+    return this.get(encodeItems(given));
   }
 
   command(name: CommandName, number = 0, id: Uint8Array = EMPTY): this {

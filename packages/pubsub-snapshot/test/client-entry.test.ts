@@ -47,8 +47,16 @@ describe("an entry", () => {
   it("keeps a copy of what is small, and not the memory of the frame", () => {
     const memory = new Uint8Array(1000);
     expect(entry(memory.subarray(0, 64), memory.subarray(0, 64)).value.buffer.byteLength).toBe(64);
-    expect(entry(memory.subarray(0, 64), memory.subarray(0, 65)).value.buffer).toBe(memory.buffer);
+    expect(entry(memory.subarray(0, 64), memory).value).toBe(memory);
     expect(entry(memory.subarray(0, 64)).lines.buffer.byteLength).toBe(64);
+    expect(entry(memory.subarray(0, 0)).lines.buffer).not.toBe(memory.buffer);
+  });
+
+  it("keeps a copy of what is a part of something larger", () => {
+    const memory = new Uint8Array(1000).map((_, index) => index);
+    const { value, lines } = entry(memory.subarray(1, 501), memory.subarray(500, 700));
+    expect([value, lines]).toEqual([memory.slice(500, 700), memory.slice(1, 501)]);
+    expect([value.buffer.byteLength, lines.buffer.byteLength]).toEqual([200, 500]);
   });
 });
 

@@ -1,5 +1,7 @@
+import { type Frames, textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
-import { encodeCommand } from "../src/wire.js";
+import { encodeItems, PORTION_BYTES } from "../src/packs.js";
+import { EMPTY, encodeCommand } from "../src/wire.js";
 import { A, B, ClientDriver } from "./client-driver.js";
 
 describe("connections and silence", () => {
@@ -140,6 +142,8 @@ describe("joins that make no progress", () => {
     const items = new ClientDriver(options).connect(A).up().beat(3).item(1, "a", "x").item(2, "b", "x");
     expect(items.left).toEqual([]);
     expect(items.item(3, "c", "x").left).toEqual(["too-many-keys"]);
+    const packed = new ClientDriver(options).connect(A).up().beat(3).items([1, "a", "x"], [2, "b", "x"]);
+    expect(packed.items([1, "a", "x"], [3, "c", "x"]).left).toEqual(["too-many-keys"]);
     items.pass(6999);
     expect(items.machine.state).toBe("pausing");
     expect(items.pass(1).opened).toEqual([A, A]);
@@ -154,9 +158,76 @@ describe("joins that make no progress", () => {
   });
 });
 
+describe("something malformed over the connection for snapshots", () => {
+  const cut = (): Frames => {
+    const [key, number, uuid, properties, name] = encodeItems(
+      ["a", "b"].map((text) => ({
+        ...{ key: textFrame(text), sequence: 1, uuid: EMPTY, properties: EMPTY, value: textFrame("x") },
+      })),
+    ) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    return [key, number, uuid, properties.subarray(0, -1), name];
+  };
+
+  it.each([
+    ["items that are cut", cut(), "ITEMS with a part of an item"],
+    ["an item without a number", [EMPTY, EMPTY, EMPTY, EMPTY, EMPTY], "sequence number that is none"],
+  ])(
+    "may have been items: in the middle of a snapshot (%s) the client joins anew",
+    (_what, frames, detail) => {
+      const client = new ClientDriver().connect(A, B).up().beat(3).item(1, "a", "x").get(frames);
+      expect(client.statuses).toContain(`message-dropped:${detail}`);
+      expect(client.of("status").map(({ event }) => event)).toContainEqual({
+        ...{ type: "server-left", at: 0, endpoint: A, reason: "malformed", detail },
+      });
+      expect(client.of("discard")).toEqual([{ type: "discard", join: 1, isAmidSnapshot: true }]);
+      expect(client.opened).toEqual([A, B]);
+      client.command("KTHXBAI", 3).up(2).beat(3).items([1, "a", "1"], [2, "b", "2"]).command("KTHXBAI", 3);
+      expect(client.map, "nothing of what came before").toEqual({ a: "1", b: "2" });
+      expect(client.machine.stats).toMatchObject({ dropped: 1, joins: 1, items: 3 });
+    },
+  );
+
+  it("is dropped, and does no harm, when the map is complete", () => {
+    const client = new ClientDriver().joined({ a: "1" }).get(cut());
+    expect([client.left, client.map, client.machine.stats.dropped]).toEqual([[], { a: "1" }, 1]);
+  });
+
+  it("is dropped where the server is not ours: it would come again", () => {
+    const client = new ClientDriver().connect(A).up().hugz(1).get(cut()).item(1, "a", "x").foreignEnd(1);
+    expect([client.left, client.map, client.machine.stats.dropped]).toEqual([[], { a: "x" }, 1]);
+  });
+});
+
+describe("items in one message", () => {
+  it("are items, each of them", () => {
+    const client = new ClientDriver().connect(A).up().beat(3).update(4, "b", "new").update(5, "c", "");
+    client.items([1, "a", "x"], [2, "b", "old"], [3, "c", "old"]).items([3, "d", "x"], [1, "e", "x"]);
+    expect(client.command("KTHXBAI", 3).map).toEqual({ a: "x", b: "new", d: "x", e: "x" });
+    expect(client.machine.stats).toMatchObject({ items: 5, updates: 2, dropped: 0 });
+  });
+
+  it("that lie elsewhere are none of the subtree's", () => {
+    const client = new ClientDriver({ subtree: "/a/" }).connect(A).up().beat(2);
+    client.items([1, "/a/x", "1"], [2, "/b/x", "1"]).command("KTHXBAI", 2);
+    expect(client.map).toEqual({ "/a/x": "1" });
+  });
+
+  it("are a sign that the server serves: updates of the application go there", () => {
+    const client = new ClientDriver().connect(A).up().beat(0, { isActive: false });
+    const call = client.set("k");
+    expect(client.items([1, "a", "x"], [2, "b", "x"]).sends).toEqual([`${call}@1/snapshot`]);
+  });
+
+  it("are nothing that a server has to say that is not ours", () => {
+    const client = new ClientDriver().connect(A).up().hugz(2).items([1, "a", "x"], [2, "b", "x"]);
+    expect(client.foreignEnd(2).map).toEqual({});
+    expect(client.statuses).toContain("message-dropped:items of a server that is not ours");
+  });
+});
+
 describe("credit", () => {
   const begun = (credit: number) => new ClientDriver({ credit }).connect(A).up().beat(0);
-  const given = (client: ClientDriver) => client.of("give-credit").map(({ messages }) => messages);
+  const given = (client: ClientDriver) => client.of("give-credit").map(({ portions }) => portions);
 
   it("is given back as half of it is taken in", () => {
     const client = begun(10);
@@ -167,6 +238,14 @@ describe("credit", () => {
     for (let item = 6; item < 16; item++) client.item(item, `${item}`, "x");
     expect(given(client)).toEqual([5, 5, 5]);
     expect(given(begun(1).item(1, "a", "x"))).toEqual([1]);
+  });
+
+  it("is given for a message, however many items it has, and for as many portions as it is", () => {
+    const client = begun(8).items([1, "a", "x"], [2, "b", "x"], [3, "c", "x"]).item(4, "d", "x");
+    expect(given(client)).toEqual([]);
+    client.item(5, "e", "x".repeat(2 * PORTION_BYTES));
+    expect(given(client)).toEqual([5]);
+    expect(client.machine.stats.items).toBe(5);
   });
 
   it("is given back when nothing comes: a server may let less be under way", () => {
@@ -184,27 +263,24 @@ describe("credit", () => {
 describe("what nobody asked for", () => {
   it("is dropped and counted", () => {
     const client = new ClientDriver().connect(A).up();
-    client
-      .item(1, "a", "x")
-      .beat(0)
-      .command("MOAR", 5)
-      .command("PONG")
-      .get([new Uint8Array(3)]);
+    client.item(1, "a", "x").beat(0).command("MOAR", 5).command("PONG");
     client.get(encodeCommand("SORRY", 1)).hear(encodeCommand("MOAR"));
     client.update(0, "a", "x").command("KTHXBAI").item(1, "b", "x").command("KTHXBAI", 1);
+    client.items([1, "a", "x"], [2, "b", "x"]).get([new Uint8Array(3)]);
     expect(client.statuses.filter((status) => status.startsWith("message-dropped:"))).toEqual([
       "message-dropped:item that nobody asked for",
       "message-dropped:MOAR is nothing for a client",
       "message-dropped:PONG is nothing for a client",
-      "message-dropped:message of 1 frames",
       "message-dropped:SORRY without a reason that is known",
       "message-dropped:update without a key",
       "message-dropped:update without a sequence number",
       "message-dropped:item that nobody asked for",
       "message-dropped:end of a snapshot that nobody asked for",
+      "message-dropped:item that nobody asked for",
+      "message-dropped:message of 1 frames",
     ]);
-    expect(client.machine.stats.dropped).toBe(9);
-    expect(client.map).toEqual({});
+    expect(client.machine.stats.dropped).toBe(10);
+    expect([client.map, client.machine.state]).toEqual([{}, "live"]);
   });
 
   it("a snapshot's item without a value is none", () => {

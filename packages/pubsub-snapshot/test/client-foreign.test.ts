@@ -15,7 +15,7 @@ function joined(client: ClientDriver, entries: Readonly<Record<string, string>> 
 describe("a server that is not ours", () => {
   it("is told nothing but what RFC 12 has", () => {
     const client = new ClientDriver().connect(A).up().hugz(3);
-    expect(client.of("ask")).toEqual([{ type: "ask", join: 1, subtree: EMPTY, credit: undefined }]);
+    expect(client.of("ask")).toEqual([{ type: "ask", join: 1, subtree: EMPTY, terms: undefined }]);
     for (let item = 1; item < 1000; item++) client.item(item, `${item}`, "x");
     client.pass(4000);
     expect(client.of("give-credit")).toEqual([]);
@@ -98,7 +98,7 @@ describe("a server that is not ours", () => {
     for (let sequence = 1; sequence < 10; sequence++) client.pass(500).update(sequence, "a", `${sequence}`);
     expect(client.of("ask")).toEqual([]);
     client.pass(500);
-    expect(client.of("ask")).toMatchObject([{ join: 1, credit: undefined }]);
+    expect(client.of("ask")).toMatchObject([{ join: 1, terms: undefined }]);
     client.update(10, "a", "10").foreignEnd(9);
     expect(client.map).toEqual({ a: "10" });
   });

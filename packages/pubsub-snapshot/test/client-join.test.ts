@@ -1,6 +1,7 @@
 import { textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
 import { beatTopic, encodeBeat, HUGZ } from "../src/beat.js";
+import { PORTION_BYTES } from "../src/packs.js";
 import { EMPTY, encodeKeyValue } from "../src/wire.js";
 import { A, B, ClientDriver, uuid } from "./client-driver.js";
 
@@ -20,7 +21,8 @@ describe("a join to a server of ours", () => {
     expect(client.topics).toEqual(["", "HUGZ", "\0HUGZ\0\0"]);
     expect(client.of("ask")).toEqual([]);
     client.beat(7);
-    expect(client.of("ask")).toEqual([{ type: "ask", join: 1, subtree: EMPTY, credit: 400 }]);
+    const terms = { credit: 400, packBytes: PORTION_BYTES, follows: false };
+    expect(client.of("ask")).toEqual([{ type: "ask", join: 1, subtree: EMPTY, terms }]);
     expect(client.machine.state).toBe("asking");
   });
 
@@ -166,7 +168,11 @@ describe("numbers of subtrees", () => {
     client.up(2);
     expect(client.topics).toEqual(["", "HUGZ", "\0HUGZ\0\0"]);
     client.beat(10, { topic: beatTopic(EMPTY), count: undefined });
-    expect(client.of("ask").at(-1)).toMatchObject({ join: 2, subtree: textFrame("/a/"), credit: 400 });
+    expect(client.of("ask").at(-1)).toMatchObject({
+      join: 2,
+      subtree: textFrame("/a/"),
+      terms: { credit: 400 },
+    });
     client.item(3, "/a/x", "1").item(4, "/b/x", "1").update(11, "/b/y", "1").update(12, "/a/y", "1");
     client.command("KTHXBAI", 10).update(13, "/c", "1").update(14, "/a/x", "2");
     expect(client.map).toEqual({ "/a/x": "2", "/a/y": "1" });

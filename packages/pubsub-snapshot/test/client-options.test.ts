@@ -25,6 +25,7 @@ describe("options of a client", () => {
       retryMs: 2000,
       maxInFlight: 10_000,
       credit: 400,
+      packBytes: 16_384,
       maxKeys: 10_000_000,
       lingerMs: 1000,
       socket: { maxQueued: 11_000 },

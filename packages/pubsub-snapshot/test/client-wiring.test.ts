@@ -78,7 +78,7 @@ it("asks a server of ours with terms, gives it credit, and sends it updates with
   client.feed(set(1));
   const { sent, wanted } = sockets.at(1);
   expect(sent.map((frames) => decodeServerMessage([...frames]))).toEqual([
-    { type: "snapshot-request", subtree: EMPTY, terms: { credit: 2, follows: false } },
+    { type: "snapshot-request", subtree: EMPTY, terms: { credit: 2, packBytes: 16_384, follows: false } },
     { type: "command", name: "MOAR", number: 1, uuid: EMPTY, properties: EMPTY },
     {
       type: "key-value",

@@ -227,7 +227,7 @@ describe("with a server of ours", () => {
     expect(message).toEqual({
       type: "snapshot-request",
       subtree: Buffer.from("/a/"),
-      terms: { credit: 2, follows: false },
+      terms: { credit: 2, packBytes: 16_384, follows: false },
     });
     const item = encodeKeyValue(Buffer.from("/a/x"), 2, Buffer.alloc(0), Buffer.alloc(0), Buffer.from("1"));
     await server.router.send([route, ...item]);

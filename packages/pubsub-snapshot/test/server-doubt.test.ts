@@ -48,7 +48,7 @@ function primary(arbiter?: Arbiter) {
     say("c", encodeKeyValue(textFrame(key), 0, uuidOf(1), EMPTY, textFrame("x")));
   /** Its follower has everything. */
   const follow = (): void => {
-    say("peer", encodeSnapshotRequest(EMPTY, { credit: 100, follows: true }));
+    say("peer", encodeSnapshotRequest(EMPTY, { credit: 100, packBytes: 0, follows: true }));
     say("peer", encodeCommand("GOTIT", 0));
   };
   /** Nothing that is sent to the follower reaches it. */

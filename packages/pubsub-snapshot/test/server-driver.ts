@@ -1,5 +1,6 @@
 import { type Frames, frameText, textFrame } from "@seaworthy/core";
 import { type Beat, decodeBeat, subtreeOfBeat } from "../src/beat.js";
+import { decodeAnswer } from "../src/packs.js";
 import { encodeUpdateTerms, type Property } from "../src/properties.js";
 import { ServerMachine } from "../src/server-machine.js";
 import type { ServerInput, ServerOutput, SnapshotServerEvent } from "../src/server-messages.js";
@@ -7,7 +8,6 @@ import { resolveServerOptions, type ServerOptions, type ServerSurroundings } fro
 import {
   type Command,
   type CommandName,
-  decodeMessage,
   decodeRefusal,
   decodeUpdate,
   EMPTY,
@@ -60,6 +60,8 @@ export class ServerDriver {
   readonly room = new Map<string, number>();
   /** Clients that are gone. */
   readonly gone = new Set<string>();
+  /** How many items the messages with several of them had. */
+  readonly packs: number[] = [];
   readonly published: KeyValue[] = [];
   readonly stores: (ServerOutput & { type: "store" | "store-all" })[] = [];
   readonly events: SnapshotServerEvent[] = [];
@@ -138,8 +140,8 @@ export class ServerDriver {
   }
 
   /** A client of ours asks for a snapshot. */
-  ask(client: string, subtree = "", credit = 1_000_000): this {
-    const terms = { credit, follows: false };
+  ask(client: string, subtree = "", credit = 1_000_000, packBytes = 0): this {
+    const terms = { credit, packBytes, follows: false };
     return this.say(client, { type: "snapshot-request", subtree: textFrame(subtree), terms });
   }
 
@@ -162,8 +164,8 @@ export class ServerDriver {
   }
 
   /** The passive server asks to follow. */
-  follow(client: string, credit = 1_000_000): this {
-    const terms = { credit, follows: true };
+  follow(client: string, credit = 1_000_000, packBytes = 0): this {
+    const terms = { credit, packBytes, follows: true };
     return this.say(client, { type: "snapshot-request", subtree: EMPTY, terms });
   }
 
@@ -250,10 +252,13 @@ export class ServerDriver {
   }
 
   #deliver(client: string, frames: Frames): void {
-    const message = decodeMessage([...frames]);
+    const message = decodeAnswer([...frames]);
     if (message.type === "malformed") throw new Error(message.reason);
     const got = this.got.get(client) ?? [];
-    got.push(message);
+    if (message.type === "items") {
+      got.push(...message.items);
+      this.packs.push(message.items.length);
+    } else got.push(message);
     this.got.set(client, got);
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { decodeKnown } from "../src/packs.js";
 import { decodeItemTerms } from "../src/properties.js";
-import { decodeKnown, type KeyValue } from "../src/wire.js";
+import type { KeyValue } from "../src/wire.js";
 import { inWords, ServerDriver, uuidOf } from "./server-driver.js";
 
 const DEAD_MS = 2000;
@@ -40,6 +41,32 @@ describe("a follower", () => {
     expect(server.take("peer").map(inWords)).toEqual(["5 d=1", "3 c=1", "2 b=1", "KTHXBAI 3"]);
   });
 
+  it("gets many entries in one message, if it takes them so, and updates before them all", () => {
+    const server = pair();
+    for (let n = 0; n < 7; n++) server.collect(`k${n}`, "x", { uuid: uuidOf(n) });
+    // Two entries of 18 + 2 + 16 + 1 bytes.
+    server.follow("peer", 2, 13 + 2 * 37);
+    expect(server.take("peer").map(inWords)).toEqual(["OKTHX 7", "1 k0=x", "2 k1=x", "3 k2=x", "4 k3=x"]);
+    server.collect("k0", "new").collect("k4", "new").collect("k6", "");
+    server.command("peer", "MOAR", 3);
+    expect(server.take("peer").map(inWords)).toEqual(["8 k0=new", "9 k4=new", "10 k6="]);
+    server.command("peer", "MOAR", 100);
+    const rest = server.take("peer");
+    expect(rest.map(inWords).sort()).toEqual(["5 k4=x", "6 k5=x", "7 k6=x", "KNOWN 7", "KTHXBAI 7"].sort());
+    expect(server.packs).toEqual([2, 2, 2]);
+    expect(rest.filter(({ type }) => type === "key-value").map(({ uuid }) => uuid)).toEqual(
+      expect.arrayContaining([uuidOf(4), uuidOf(5), uuidOf(6)]),
+    );
+  });
+
+  it("pays for a large entry as much as it is", () => {
+    const server = pair();
+    for (const key of ["a", "b", "c"]) server.collect(key, "x".repeat(40_000));
+    expect(server.follow("peer", 4, 16_384).take("peer")).toHaveLength(3);
+    expect(server.command("peer", "MOAR", 2).take("peer")).toEqual([]);
+    expect(server.command("peer", "MOAR", 1).take("peer")).toHaveLength(1);
+  });
+
   it("gets a large map in portions", () => {
     const server = pair({ maxUncommitted: 100_000 });
     for (let n = 0; n < 5000; n++) server.collect(`k${n}`, "x");
@@ -54,7 +81,7 @@ describe("a follower", () => {
     const server = pair();
     for (let n = 0; n < 2500; n++) server.collect("a", "x", { uuid: uuidOf(n) });
     const words = server.follow("peer").take("peer").map(inWords);
-    expect(words.slice(2)).toEqual(["KNOWN 1000", "KNOWN 1000", "KNOWN 500", "KTHXBAI 2500"]);
+    expect(words.slice(2)).toEqual([...Array<string>(4).fill("KNOWN 600"), "KNOWN 100", "KTHXBAI 2500"]);
   });
 
   it("is told what is left of a time to live, since it has a clock of its own", () => {

@@ -1,6 +1,7 @@
 import { type Frames, frameKey, frameText, textFrame } from "@seaworthy/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { decodeAnswer } from "../src/packs.js";
 import { ServerMachine } from "../src/server-machine.js";
 import type { ServerInput, ServerOutput } from "../src/server-messages.js";
 import { resolveServerOptions } from "../src/server-options.js";
@@ -39,12 +40,12 @@ class Pair {
   readonly #gone = new Set<number>();
   #awakeAt = { active: 0, passive: 0 };
 
-  constructor(credit: number) {
+  constructor(credit: number, packBytes: number) {
     const socket = { sendHighWaterMark: Math.ceil(credit / 0.4) };
     const options = resolveServerOptions(
       "Server",
       { heartbeatMs: 50, maxUncommitted: 40, socket },
-      { peerDeadMs: DEAD_MS },
+      { peerDeadMs: DEAD_MS, packBytes },
     );
     this.active = new ServerMachine(options);
     this.passive = new ServerMachine(options);
@@ -70,7 +71,7 @@ class Pair {
     const queue = to === "active" ? this.toActive : this.toPassive;
     for (const { link, frames } of queue.splice(0, count)) {
       if (to === "passive") {
-        if (link === this.link) this.#feed(to, { type: "link-message", message: decodeMessage([...frames]) });
+        if (link === this.link) this.#feed(to, { type: "link-message", message: decodeAnswer([...frames]) });
       } else if (!this.#gone.has(link)) {
         const route = textFrame(`link ${link}`);
         const message = decodeServerMessage([...frames]);
@@ -242,12 +243,19 @@ describe("an active server and the one that follows it", () => {
   );
   const plan = fc.record({
     credit: fc.constantFrom(1, 2, 5, 400),
+    // None, two or three entries in a message, or all.
+    packBytes: fc.constantFrom(0, 90, 130, 16_384),
     first: fc.nat({ max: 30 }),
     actions: fc.array(action, { maxLength: 150 }),
   });
 
-  function play({ credit, first, actions }: typeof plan extends fc.Arbitrary<infer T> ? T : never): Pair {
-    const pair = new Pair(credit);
+  function play({
+    credit,
+    packBytes,
+    first,
+    actions,
+  }: typeof plan extends fc.Arbitrary<infer T> ? T : never): Pair {
+    const pair = new Pair(credit, packBytes);
     let uuid = 0;
     for (let n = 0; n < first; n++) pair.set({ key: `k${n % 10}`, value: `${n}`, uuid: ++uuid });
     for (const each of actions) {

@@ -89,7 +89,7 @@ describe("a snapshot", () => {
     const server = filled(3, {}, { serves: false });
     server.say(
       "c",
-      { type: "snapshot-request", subtree: EMPTY, terms: { credit: 1, follows: false } },
+      { type: "snapshot-request", subtree: EMPTY, terms: { credit: 1, packBytes: 0, follows: false } },
       { retryAfterMs: 300 },
     );
     expect(server.refusal("c")).toMatchObject({ reason: "passive", retryAfterMs: 300 });
@@ -97,7 +97,7 @@ describe("a snapshot", () => {
   });
 
   it("is not given by a server that is in doubt whether it is active", () => {
-    const terms = { credit: 1, follows: false };
+    const terms = { credit: 1, packBytes: 0, follows: false };
     const server = filled(3).say("c", { type: "snapshot-request", subtree: EMPTY, terms }, { maySay: false });
     expect(server.refusal("c").reason).toBe("passive");
   });
@@ -160,6 +160,116 @@ describe("credit", () => {
     expect(server.take("b")).toEqual([]);
     server.command("a", "KTHXBAI");
     expect(server.take("b")).toHaveLength(3);
+  });
+});
+
+describe("a client that takes several items in one message", () => {
+  /** So many items of a key of 5 bytes and a value of 2 have room in it. */
+  const room = (items: number): number => 13 + items * (18 + 5 + 2);
+  const keys = (from: number, to: number): string[] =>
+    Array.from({ length: to - from }, (_, index) => `/k/${from + index}`);
+  const server = (count: number, ...rest: ConstructorParameters<typeof ServerDriver>): ServerDriver => {
+    const driver = new ServerDriver(...rest);
+    for (const key of keys(10, 10 + count)) driver.collect(key, "xx");
+    return driver;
+  };
+
+  it("gets the map in few of them, and what is left in the last", () => {
+    const driver = server(25).ask("c", "", 1000, room(10));
+    expect(received(driver.take("c"))).toMatchObject({ items: 25, ends: 1, isEndLast: true });
+    expect(driver.packs).toEqual([10, 10, 5]);
+    expect(driver.run(10).told("snapshot-sent")).toMatchObject([{ entries: 25 }]);
+  });
+
+  it("gets one that is left alone as any other, and no message where nothing is left", () => {
+    const eleven = server(11).ask("c", "", 1000, room(10));
+    expect([received(eleven.take("c")).items, eleven.packs]).toEqual([11, [10]]);
+    const ten = server(10).ask("c", "", 1000, room(10));
+    expect([received(ten.take("c")), ten.packs]).toMatchObject([{ items: 10, ends: 1 }, [10]]);
+  });
+
+  it("gets as many messages as it gives credit for", () => {
+    const driver = server(50).ask("c", "", 2, room(10));
+    expect(driver.take("c")).toHaveLength(20);
+    expect(driver.run(1000).take("c")).toEqual([]);
+    expect(driver.command("c", "MOAR", 1).take("c")).toHaveLength(10);
+    expect(received(driver.command("c", "MOAR", 9).take("c"))).toMatchObject({ items: 20, ends: 1 });
+  });
+
+  it("gets no message that is more than a portion, however much it says that it takes", () => {
+    const driver = new ServerDriver();
+    for (let n = 0; n < 40; n++) driver.collect(`k${n}`, "x".repeat(1000));
+    driver.ask("c", "", 3, 1e9);
+    expect(driver.packs).toEqual([16, 16, 8]);
+  });
+
+  it("pays for an entry that is larger as many portions as it is, so that credit is a bound in bytes", () => {
+    const driver = new ServerDriver();
+    for (const key of ["a", "b", "c", "d"]) driver.collect(key, "x".repeat(key === "a" ? 10 : 100_000));
+    driver.ask("c", "", 8, 16_384);
+    expect(driver.take("c").map((message) => message.type === "key-value" && frameText(message.key))).toEqual(
+      ["a", "b"],
+    );
+    expect(driver.command("c", "MOAR", 1).take("c"), "7 are for one of 100,000 bytes").toHaveLength(1);
+    expect(driver.command("c", "MOAR", 5).take("c")).toEqual([]);
+    expect(received(driver.command("c", "MOAR", 2).take("c"))).toMatchObject({ items: 1, ends: 0 });
+    expect(received(driver.command("c", "MOAR", 7).take("c"))).toMatchObject({ items: 0, ends: 1 });
+  });
+
+  it("gets the map as of one number, whatever becomes of it between two messages", () => {
+    const driver = server(30).ask("c", "", 1, room(10));
+    for (const key of keys(10, 40)) driver.collect(key, key.endsWith("5") ? "" : "yy");
+    driver.collect("/k/50", "zz");
+    driver.command("c", "MOAR", 100);
+    const { map, items } = received(driver.take("c"));
+    expect(items).toBe(30);
+    expect(map).toEqual(Object.fromEntries(keys(10, 40).map((key) => [key, "xx"])));
+  });
+
+  it("gets what had no room again, all of it, the end last", () => {
+    const driver = server(90);
+    driver.room.set("c", 3);
+    driver.ask("c", "", 1e6, room(10));
+    expect(driver.take("c")).toHaveLength(30);
+    expect(driver.refusals).toBeGreaterThan(0);
+    driver.run(15);
+    driver.room.set("c", 1);
+    driver.run(25);
+    driver.room.delete("c");
+    driver.run(100);
+    expect(received(driver.take("c"))).toMatchObject({ items: 60, ends: 1, isEndLast: true });
+    expect(driver.told("snapshot-sent")).toMatchObject([{ entries: 90 }]);
+  });
+
+  it("and is given up: what it had no room for is not counted as sent", () => {
+    const driver = server(90, { snapshotTimeoutMs: 100 });
+    driver.room.set("c", 3);
+    driver.ask("c", "", 1e6, room(10)).run(200);
+    expect(driver.told("snapshot-abandoned")).toMatchObject([{ reason: "client-slow", entries: 30 }]);
+  });
+
+  it("gets what is found in many turns in one message", () => {
+    const driver = new ServerDriver();
+    for (let n = 0; n < 9000; n++) driver.collect(n % 3000 === 0 ? `/few/${n}` : `/many/${n}`, "x");
+    driver.ask("c", "/few/", 1000, 16_384);
+    expect(driver.take("c")).toEqual([]);
+    driver.run(10);
+    expect([received(driver.take("c")).items, driver.packs]).toEqual([3, [3]]);
+  });
+
+  it("of which each turn packs a part: others have theirs between", () => {
+    const driver = server(5000).ask("c", "", 1000, 16_384).ask("d", "", 1000, 16_384);
+    const counts = (): number[] => ["c", "d"].map((client) => driver.got.get(client)?.length ?? 0);
+    expect(counts().every((count) => count > 1000 && count <= 2000)).toBe(true);
+    driver.wake();
+    expect(counts().every((count) => count > 3000 && count <= 4000)).toBe(true);
+    driver.run(10);
+    expect(driver.told("snapshot-sent")).toHaveLength(2);
+  });
+
+  it("is ours: another gets each item by itself", () => {
+    const driver = server(25).askPlainly("c");
+    expect([received(driver.take("c")).items, driver.packs]).toEqual([25, []]);
   });
 });
 

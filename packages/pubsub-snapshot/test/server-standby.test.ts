@@ -1,15 +1,14 @@
 import { type Frames, textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
+import { decodeAnswer, encodeItems, encodeKnown } from "../src/packs.js";
 import { timeLeft, withLines } from "../src/properties.js";
 import type { ServerOptions, ServerSurroundings } from "../src/server-options.js";
 import {
   type CommandName,
-  decodeMessage,
   decodeServerMessage,
   EMPTY,
   encodeCommand,
   encodeKeyValue,
-  encodeKnown,
   encodeRefusal,
   type KeyValue,
   type RefusalReason,
@@ -26,7 +25,7 @@ class Standby extends ServerDriver {
 
   /** The active says something. */
   hear(frames: Frames): this {
-    return this.feed({ type: "link-message", message: decodeMessage([...frames]) });
+    return this.feed({ type: "link-message", message: decodeAnswer([...frames]) });
   }
 
   hearCommand(name: CommandName, number = 0): this {
@@ -170,6 +169,31 @@ describe("a passive server", () => {
     expect(server.published.filter(({ sequence }) => sequence > 0)).toEqual([]);
   });
 
+  it("takes many items from one message, and keeps none of its memory", () => {
+    const item = { key: textFrame("a"), sequence: 1, uuid: uuidOf(1), properties: EMPTY };
+    const value = new Uint8Array(100).fill(0x31);
+    const items = [
+      { ...item, value },
+      { ...item, key: textFrame("b"), sequence: 2, value, properties: withLines(EMPTY, [timeLeft(300)]) },
+    ];
+    const server = new Standby().connects().hearCommand("OKTHX", 2).hear(encodeItems(items));
+    server.hearUpdate(3, "a", "new").hearCommand("KTHXBAI", 2);
+    expect(server.map).toEqual({ a: "new", b: "1".repeat(100) });
+    const kept = server.machine.map.get("b");
+    const parts = [kept?.key, kept?.uuid, kept?.value].map((part) => part?.buffer.byteLength);
+    expect(parts).toEqual([1, 16, 100]);
+    expect(kept?.expiresAt).toBe(300);
+  });
+
+  it("gives credit for each message with items, as for any other, and for large ones more", () => {
+    const server = new Standby({ socket: { sendHighWaterMark: 10 } }).connects().hearCommand("OKTHX", 10);
+    server.said();
+    const two = ["a", "b"].map((key) => ({ ...wish(key, "x"), sequence: 1 }));
+    expect(server.hear(encodeItems(two)).said()).toEqual([]);
+    expect(server.hear(encodeItems(two)).said()).toEqual(["MOAR 2"]);
+    expect(server.hearUpdate(2, "c", "x".repeat(40_000)).said()).toEqual(["MOAR 3"]);
+  });
+
   it("gives credit as it takes messages in", () => {
     const server = new Standby().connects().hearCommand("OKTHX", 1000);
     server.said();
@@ -284,6 +308,17 @@ describe("a passive server and its active", () => {
       "a part of what is known",
       (server: Standby) => server.hear(encodeCommand("KNOWN", 1, EMPTY, new Uint8Array(23))),
       "KNOWN with a part of an update",
+    ],
+    [
+      "an item among others that is none, of which none after it is taken",
+      (server: Standby) =>
+        server.hearCommand("OKTHX", 5).hear(
+          encodeItems([
+            { ...wish("a", "1"), sequence: 7 },
+            { ...wish("b", "1"), sequence: 6 },
+          ]),
+        ),
+      "update 7 came after 5",
     ],
     ["what it must not", (server: Standby) => server.hear([EMPTY]), "message of 1 frames"],
     [

@@ -103,7 +103,7 @@ describe("a server's sockets", () => {
     set("c", "a", "1", 1);
     collector.handlers.message([textFrame("b"), new Uint8Array(8), EMPTY, EMPTY, textFrame("2")]);
     collector.handlers.message([textFrame("b")]);
-    say("d", encodeSnapshotRequest(EMPTY, { credit: 10, follows: false }));
+    say("d", encodeSnapshotRequest(EMPTY, { credit: 10, packBytes: 0, follows: false }));
     expect(told()).toEqual(["c: OKTHX 1", "d: 1 a=1", "d: 2 b=2", "d: KTHXBAI 2"]);
     expect(publisher.sent.map(([key]) => frameText(key as Uint8Array))).toEqual(["HUGZ", "a", "b"]);
     expect(events).toMatchObject([{ type: "message-dropped", reason: "message of 1 frames" }]);
@@ -314,16 +314,16 @@ describe("one of a pair", () => {
     const { catchUp, wait, say, told, machine, router } = paired("backup");
     catchUp();
     expect(machine.isServing).toBe(false);
-    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, follows: false }));
+    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, packBytes: 0, follows: false }));
     const [sorry] = router.sent.splice(0) as [Frames];
     expect(decodeRefusal(sorry[4] as Uint8Array)).toMatchObject({
       reason: "passive",
       retryAfterMs: undefined,
     });
     wait(DEAD_MS);
-    say("p", encodeSnapshotRequest(EMPTY, { credit: 1, follows: true }));
+    say("p", encodeSnapshotRequest(EMPTY, { credit: 1, packBytes: 0, follows: true }));
     expect(machine.isServing).toBe(false);
-    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, follows: false }));
+    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, packBytes: 0, follows: false }));
     expect(machine.isServing).toBe(true);
     expect(told()).toEqual(["p: SORRY passive", "c: KTHXBAI 5"]);
   });
@@ -332,7 +332,7 @@ describe("one of a pair", () => {
     const { catchUp, wait, say, router } = paired("backup");
     catchUp();
     wait(DEAD_MS - 50);
-    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, follows: false }));
+    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, packBytes: 0, follows: false }));
     const [sorry] = router.sent.splice(0) as [Frames];
     expect(decodeRefusal(sorry[4] as Uint8Array)).toMatchObject({ reason: "passive", retryAfterMs: 50 });
   });
@@ -397,7 +397,7 @@ describe("one of a pair", () => {
     link().handlers.message([...encodeRefusal({ reason: "invalid" })]);
     expect(star?.state).toBe("catching-up");
     wait(DEAD_MS);
-    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, follows: false }));
+    say("c", encodeSnapshotRequest(EMPTY, { credit: 1, packBytes: 0, follows: false }));
     expect(machine.isServing).toBe(false);
   });
 

@@ -60,7 +60,7 @@ class Writer {
 
   /** The whole map, with its end, in words. */
   async map(): Promise<string[]> {
-    const terms = { credit: 1000, follows: false };
+    const terms = { credit: 1000, packBytes: 0, follows: false };
     await this.#dealer.send([...encodeSnapshotRequest(EMPTY, terms)] as Uint8Array[]);
     const words: string[] = [];
     do words.push(await this.answer());

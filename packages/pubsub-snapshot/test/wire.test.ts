@@ -2,9 +2,9 @@ import { frameText, textFrame } from "@seaworthy/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { beatTopic, decodeBeat, encodeBeat, HUGZ, isForeignBeat, subtreeOfBeat } from "../src/beat.js";
+import { decodeKnown, encodeKnown } from "../src/packs.js";
 import {
   type CommandName,
-  decodeKnown,
   decodeMessage,
   decodeRefusal,
   decodeServerMessage,
@@ -13,7 +13,6 @@ import {
   encodeCommand,
   encodeForeignEnd,
   encodeKeyValue,
-  encodeKnown,
   encodeRefusal,
   encodeSnapshotRequest,
   isForeignEnd,
@@ -81,7 +80,7 @@ describe("what is encoded is decoded", () => {
   });
 
   it("a request for a snapshot, with terms or without", () => {
-    const terms = fc.record({ credit: fc.integer({ min: 1 }), follows: fc.boolean() });
+    const terms = fc.record({ credit: fc.integer({ min: 1 }), packBytes: fc.nat(), follows: fc.boolean() });
     fc.assert(
       fc.property(bytes({}), fc.option(terms, { nil: undefined }), (subtree, given) => {
         const frames = [...encodeSnapshotRequest(subtree, given)];
@@ -186,6 +185,7 @@ describe("whatever comes", () => {
     [["ICANHAZ?", "", ""]],
     [["ICANHAZ?", "", "sw-credit=0\n"]],
     [["ICANHAZ?", "", "sw-credit=x\n"]],
+    [["ICANHAZ?", "", "sw-credit=1\nsw-pack=x\n"]],
   ])("%j is no request", (frames) => {
     expect(decodeServerMessage(frames.map(textFrame))).toMatchObject({ type: "malformed" });
   });
