@@ -79,7 +79,10 @@ export class Losses {
     );
   }
 
-  /** A life publishes an update: if another has begun since, that has to have it, but where the two have lost each other. */
+  /**
+   * A life publishes an update: if another has begun since, that has to have it, but where the two have lost each other; or where this one stood
+   * still, and nobody else had anything: the other was started anew, and hears too late that there is one that goes on.
+   */
   judgeUpdate(update: Update): void {
     const { histories, violated, setting } = this.#world;
     const { life, sequence } = update;
@@ -91,7 +94,8 @@ export class Losses {
       (setting.splits && this.#between("partition", since)) ||
       peerFaults(this.#world, current.startedAt).some(({ kind }) => kind === "delay") ||
       current.program.isOver() ||
-      this.#isAway(current.program, current.startedAt);
+      this.#isAway(current.program, current.startedAt) ||
+      (this.#isAnew(current.program, life) && this.#isAway(life.program, current.startedAt));
     if (!isExcused)
       return violated(
         "survival",
@@ -99,6 +103,12 @@ export class Losses {
       );
     this.#excused("the two had lost each other");
     if (current.program.isOver()) histories.current = life;
+  }
+
+  /** It was started when others had all of that life: it has nothing, and cannot know that there is anything to have. */
+  #isAnew(program: Program, life: Life): boolean {
+    const { whole, follower } = this.#wholeLife(life);
+    return whole !== undefined && program !== whole && program !== follower;
   }
 
   #excused(reason: string): void {
