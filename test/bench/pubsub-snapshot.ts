@@ -1,7 +1,7 @@
 /**
  * What a shared map costs:
  *
- * - the time of a join, and the memory of client and server, with 1,000 to 1,000,000 keys;
+ * - the time of a join, and the memory of client and server, with 1,000 to 1,000,000 keys; and with 10,000 updates a second beside it;
  * - updates per second through a server to 1, 10 and 100 clients, against bare sockets that relay and receive the same frames in the
  *   same run;
  * - the time from `set` to what another client's `watch` says, with a server alone and with a pair.
@@ -12,12 +12,16 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { SnapshotEndpoints } from "@seaworthy/pubsub-snapshot";
+import { Flood } from "../harness/flood.js";
 import { freePort, freePorts } from "../harness/ports.js";
 import { median, printTable, quantile, whole } from "./figures.js";
 import { answer, endProcesses, failWithProcesses, killProcess, startProcess } from "./processes.js";
 import type { AllCame, Job, Joined, Latencies, Memory, Place, Side } from "./pubsub-snapshot-process.js";
 
 const KEYS = [1000, 100_000, 1_000_000];
+/** Updates per second while the last of these is joined once more. */
+const BESIDE = 10_000;
 const JOINS = 3;
 const CLIENTS = [1, 10, 100];
 /** Processes that share them, besides that of the first. */
@@ -41,6 +45,8 @@ async function startPlace(...args: string[]): Promise<{ child: ChildProcess; pla
 
 interface Join {
   readonly keys: number;
+  /** Updates per second that were published meanwhile. */
+  readonly updatesPerSecond: number;
   readonly ms: number;
   /** Processor time of the client. */
   readonly cpuMs: number;
@@ -59,20 +65,26 @@ async function memoryOf(child: ChildProcess): Promise<Memory> {
   return await memory;
 }
 
-async function measureJoin(keys: number): Promise<Join> {
+async function measureJoin(keys: number, updatesPerSecond = 0): Promise<Join> {
   const { child: empty } = await startPlace("server", "0");
   const before = await memoryOf(empty);
   const { child, place } = await startPlace("server", `${keys}`);
+  const [endpoints] = place as [SnapshotEndpoints];
+  using flood = updatesPerSecond > 0 ? await Flood.begin(endpoints, keys, updatesPerSecond) : undefined;
   const joined: Joined[] = [];
+  const rates: number[] = [];
   for (let round = 0; round < JOINS; round++) {
     const client = start("join", JSON.stringify(place));
+    const [before, beganAt] = [flood?.published ?? 0, performance.now()];
     joined.push(await answer<Joined>(client));
+    rates.push((((flood?.published ?? 0) - before) / (performance.now() - beganAt)) * 1000);
     await killProcess(client);
   }
   const server = grownBy({ before, after: await memoryOf(child) });
   endProcesses();
   return {
     keys,
+    updatesPerSecond: median(rates),
     ms: median(joined.map(({ ms }) => ms)),
     cpuMs: median(joined.map(({ cpuMs }) => cpuMs)),
     client: grownBy(joined.at(-1) as Joined),
@@ -176,6 +188,7 @@ interface Result {
 async function measure(): Promise<Result> {
   const joins: Join[] = [];
   for (const keys of KEYS) joins.push(await measureJoin(keys));
+  joins.push(await measureJoin(KEYS.at(-1) as number, BESIDE));
   const fanouts: Fanout[] = [];
   for (const clients of CLIENTS) fanouts.push(await measureFanout(clients));
   const latencies: Latency[] = [];
@@ -186,14 +199,16 @@ async function measure(): Promise<Result> {
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
 
 function print({ joins, fanouts, latencies }: Result): void {
-  const widths = [28, 12, 12, 16, 16, 16, 16];
+  const widths = [28, 12, 12, 12, 12, 16, 16, 16, 16];
   const memory = ["client's heap", "RSS", "server's heap", "RSS"];
-  printTable([["join (memory in MiB): keys", "ms", "keys/s", ...memory]], widths);
+  printTable([["join (memory in MiB): keys", "updates/s", "ms", "keys/s", "client's ms", ...memory]], widths);
   printTable(
-    joins.map(({ keys, ms, client, server }) => [
+    joins.map(({ keys, updatesPerSecond, ms, cpuMs, client, server }) => [
       whole(keys),
+      whole(updatesPerSecond),
       whole(ms),
       whole((keys / ms) * 1000),
+      whole(cpuMs),
       ...[client.heapBytes, client.rssBytes, server.heapBytes, server.rssBytes].map(mebibytes),
     ]),
     widths,

@@ -1,11 +1,14 @@
 /**
- * A server of a large map, or a client that joins it; the test starts each in a process of its own. Arguments:
+ * A server of a large map, a client that joins it, or one that floods it with updates; the test starts each in a process of its own. Arguments:
  *
  *     server <keys> <bytes> <timeout>     answers any message with what it holds; the first of its lines is `ready <endpoints>`
- *     client <endpoints>                  stops in the middle of its first join, as by SIGSTOP, and says `amid` before; `joined` after each
+ *     client <endpoints>                  says `amid` in the middle of its first join, and stops until it is resumed; `joined` after each
+ *     flood <endpoints> <keys> <rate>     answers any message with how much it has published; `end` ends it
  */
 import { SnapshotClient, type SnapshotEndpoints, SnapshotServer } from "@seaworthy/pubsub-snapshot";
+import { Flood } from "../harness/flood.js";
 import { digestOf, largeMap } from "../harness/large-map.js";
+import { monotonicMs } from "../harness/monotonic.js";
 
 /** What a server says of itself. */
 export interface ServerNow {
@@ -16,6 +19,12 @@ export interface ServerNow {
   readonly slow: number;
   /** Where it was asked for: what the map is like. */
   readonly digest: string | undefined;
+}
+
+/** How many updates a flood has published, and when. */
+export interface FloodNow {
+  readonly published: number;
+  readonly atMs: number;
 }
 
 const ANY_PORT = "tcp://127.0.0.1:*";
@@ -46,7 +55,7 @@ function beAClient(endpoints: SnapshotEndpoints): void {
     if (client.stats().items < AMID) setImmediate(look);
     else {
       console.log("amid");
-      // By itself: before anybody else has heard of it, and stopped it, it might have joined.
+      // Here and now: what a signal of another finds is over, perhaps.
       process.kill(process.pid, "SIGSTOP");
     }
   };
@@ -54,6 +63,18 @@ function beAClient(endpoints: SnapshotEndpoints): void {
   look();
 }
 
-const [role, first, bytes, timeout] = process.argv.slice(2) as [string, string, string?, string?];
-if (role === "server") await beTheServer(Number(first), Number(bytes), Number(timeout));
+async function beAFlood(endpoints: SnapshotEndpoints, keys: number, perSecond: number): Promise<void> {
+  const flood = await Flood.begin(endpoints, keys, perSecond);
+  process.on("message", async ({ what }: { readonly what: string }) => {
+    if (what === "end") await flood.end();
+    const now: FloodNow = { published: flood.published, atMs: monotonicMs() };
+    process.send?.(now);
+  });
+  console.log("ready");
+}
+
+const [role, first, second, third] = process.argv.slice(2) as [string, string, string?, string?];
+if (role === "server") await beTheServer(Number(first), Number(second), Number(third));
+else if (role === "flood")
+  await beAFlood(JSON.parse(first) as SnapshotEndpoints, Number(second), Number(third));
 else beAClient(JSON.parse(first) as SnapshotEndpoints);
