@@ -1,4 +1,4 @@
-import { frameKey } from "@seaworthy/core";
+import { frameKey, framesEqual } from "@seaworthy/core";
 import { DelayEstimate } from "./delay-estimate.js";
 import { epochKey, epochOf, isEnd, isSameEpoch, sequenceOf, seriesOf, timeOf } from "./wire.js";
 
@@ -20,7 +20,6 @@ interface Topic {
 export class PublisherBook {
   readonly epoch: bigint;
   readonly delay: DelayEstimate;
-  readonly topics: Map<string, Topic> = new Map();
   /**
    * Per subscription, the publisher's time at the first message that came because of this one alone: whatever topic began
    * later came from its first message on.
@@ -33,11 +32,41 @@ export class PublisherBook {
   resync = -1;
   /** Messages dropped as they arrived since then. */
   skipped = 0;
+  readonly #topics = new Map<string, Topic>();
+  /** The topic that was asked for last, and its name: most often it is the one that is asked for next. */
+  #latest: Topic | undefined;
+  #latestName: Uint8Array = new Uint8Array(0);
 
   constructor(epoch: bigint, clockWindowMs: number, now: number) {
     this.epoch = epoch;
     this.delay = new DelayEstimate(clockWindowMs);
     this.heardAt = now;
+  }
+
+  get topicCount(): number {
+    return this.#topics.size;
+  }
+
+  find(name: Uint8Array): Topic | undefined {
+    if (this.#latest !== undefined && framesEqual(name, this.#latestName)) return this.#latest;
+    this.#latest = this.#topics.get(frameKey(name));
+    this.#latestName = name;
+    return this.#latest;
+  }
+
+  add(name: Uint8Array, topic: Topic): void {
+    this.#latest = undefined;
+    this.#topics.set(frameKey(name), topic);
+  }
+
+  forget(name: Uint8Array): void {
+    this.#latest = undefined;
+    this.#topics.delete(frameKey(name));
+  }
+
+  forgetAll(): void {
+    this.#latest = undefined;
+    this.#topics.clear();
   }
 }
 
@@ -107,18 +136,17 @@ export class Books {
    * {@link NEXT}, {@link OLD} or {@link CROWDED}.
    */
   observe(book: PublisherBook, topic: Uint8Array, header: Uint8Array, now: number): number {
-    const key = frameKey(topic);
-    const known = book.topics.get(key);
+    const known = book.find(topic);
+    if (known === undefined) return this.#begin(book, topic, header, now);
     const series = seriesOf(header);
     const sequence = sequenceOf(header);
-    if (known === undefined) return this.#begin(book, key, topic, header, now);
     if (series < known.series) return OLD;
     let lost: number;
     if (series > known.series) lost = UNKNOWN;
     else if (sequence > known.sequence) lost = sequence - known.sequence - 1;
     else return OLD;
     if (isEnd(header)) {
-      book.topics.delete(key);
+      book.forget(topic);
       this.#topicCount -= 1;
     } else {
       known.series = series;
@@ -130,7 +158,7 @@ export class Books {
   /** Forgets all topics, so that each starts where it is heard next. */
   forgetTopics(): void {
     for (const book of this.#publishers.values()) {
-      book.topics.clear();
+      book.forgetAll();
       book.joined.length = 0;
     }
     this.#topicCount = 0;
@@ -143,7 +171,7 @@ export class Books {
     this.#topicCount = 0;
   }
 
-  #begin(book: PublisherBook, key: string, topic: Uint8Array, header: Uint8Array, now: number): number {
+  #begin(book: PublisherBook, topic: Uint8Array, header: Uint8Array, now: number): number {
     const lost = this.#lostBefore(book, topic, header);
     if (isEnd(header)) return lost;
     const { maxTopics } = this.#limits;
@@ -153,7 +181,7 @@ export class Books {
       book.joined.length = 0;
       return CROWDED;
     }
-    book.topics.set(key, { series: seriesOf(header), sequence: sequenceOf(header) });
+    book.add(topic, { series: seriesOf(header), sequence: sequenceOf(header) });
     this.#topicCount += 1;
     return lost;
   }
@@ -185,7 +213,7 @@ export class Books {
     this.#allHeardUntil = book.heardAt + this.#limits.clockWindowMs;
     if (now < this.#allHeardUntil) return false;
     this.#publishers.delete(key);
-    this.#topicCount -= book.topics.size;
+    this.#topicCount -= book.topicCount;
     if (this.#latest === book) this.#latest = undefined;
     return true;
   }
