@@ -77,6 +77,65 @@ describe("SocketDriver over a socket on which messages keep coming", () => {
   });
 });
 
+describe("SocketDriver over a socket with several messages to be read", () => {
+  function scripted(reply: (replying: SocketDriver, to: string) => void): {
+    log: string[];
+    come(...texts: string[]): void;
+  } {
+    const log: string[] = [];
+    let arrive: (frames: Buffer[]) => void = () => {};
+    const waiting: string[] = [];
+    const receive = (): Promise<Buffer[]> => {
+      const next = waiting.shift();
+      return next === undefined
+        ? new Promise((resolve) => (arrive = resolve))
+        : Promise.resolve([Buffer.from(next)]);
+    };
+    const send = async ([frame]: Uint8Array[]): Promise<void> => void log.push(`sent ${frame}`);
+    const message = ([frame]: Uint8Array[]): void => {
+      log.push(`read ${frame}`);
+      reply(replying, `${frame}`);
+    };
+    const replying = driver({ receive, send }, { message });
+    const come = (first: string, ...others: string[]): void => {
+      waiting.push(...others);
+      arrive([Buffer.from(first)]);
+    };
+    return { log, come };
+  }
+
+  const twice = (replying: SocketDriver, to: string): void => {
+    for (const part of "ab") replying.send([Buffer.from(to + part)]);
+  };
+
+  it("sends the first reply at once, and the others when all are read", async () => {
+    const { log, come } = scripted(twice);
+    for (let round = 0; round < 2; round++) {
+      log.length = 0;
+      come("1", "2", "3");
+      await settled();
+      const behind = ["1b", "2a", "2b", "3a", "3b"].map((text) => `sent ${text}`);
+      expect(log).toEqual(["read 1", "sent 1a", "read 2", "read 3", ...behind]);
+    }
+  });
+
+  it("sends nothing ahead that may turn out to be wanted no more, or that replies to nothing", async () => {
+    let isWanted = true;
+    const { log, come } = scripted((replying, to) => {
+      if (to === "1") replying.send([Buffer.from("part")], () => isWanted);
+      else isWanted = false;
+      setImmediate(() => {
+        replying.send([Buffer.from("word")]);
+        log.push("said");
+      });
+    });
+    come("1", "2");
+    await settled();
+    await settled();
+    expect(log).toEqual(["read 1", "read 2", "said", "sent word", "said", "sent word"]);
+  });
+});
+
 describe("SocketDriver over a socket that fails", () => {
   it("reads on after an announced message was taken back", async () => {
     const results = [Promise.reject(failure("EAGAIN")), Promise.resolve([Buffer.from("x")])];

@@ -80,6 +80,9 @@ class Slice {
 /** So many messages leave together at most, as far as it is for us. */
 const BATCH = 16;
 
+/** A message is being handled that some driver has read: what is sent now, over whichever socket, replies to it. */
+let isHandling = false;
+
 function errorCode(error: unknown): unknown {
   return (error as { code?: unknown } | null)?.code;
 }
@@ -105,6 +108,12 @@ export class SocketDriver implements TransportSocket {
   #pumping = false;
   /** The pump is yet to begin. */
   #isPumpDue = false;
+  /** A reply has left ahead of the others of this turn. */
+  #hasLed = false;
+  readonly #endTurn = (): void => {
+    this.#hasLed = false;
+    this.#beginToPump();
+  };
   #drained: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #closed = false;
@@ -176,7 +185,12 @@ export class SocketDriver implements TransportSocket {
       this.#isPumpDue = true;
       // When our receive loop waits or lets others have their turn (docs/decisions/0010): replies that leave one
       // behind the other cost ZeroMQ fewer wake-ups of its own thread than replies between what is read.
-      process.nextTick(() => this.#beginToPump());
+      process.nextTick(this.#endTurn);
+      // The first reply goes ahead: whoever waits for it alone need not wait until the loop has looked for more.
+      if (isHandling && !this.#hasLed && isWanted === undefined) {
+        this.#hasLed = true;
+        this.#beginToPump(true);
+      }
     }
     // More at a time would keep a worker waiting that could have begun with the first.
     if (this.#queue.length >= BATCH) this.#beginToPump();
@@ -227,11 +241,13 @@ export class SocketDriver implements TransportSocket {
       }
       if (this.#closed) return;
       this.stats.received += 1;
+      isHandling = true;
       try {
         this.#handlers.message(frames);
       } catch (error) {
         throwUncaught(error);
       }
+      isHandling = false;
       if (slice.isOver()) {
         await yieldToEventLoop();
         slice.begin();
@@ -239,13 +255,14 @@ export class SocketDriver implements TransportSocket {
     }
   }
 
-  #beginToPump(): void {
+  /** @param isAhead - of what else is said in this turn: with the first message only */
+  #beginToPump(isAhead = false): void {
     if (!this.#isPumpDue) return;
     this.#isPumpDue = false;
-    void this.#pump();
+    void this.#pump(isAhead);
   }
 
-  async #pump(): Promise<void> {
+  async #pump(isAhead: boolean): Promise<void> {
     const slice = new Slice();
     let handed = 0;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
@@ -260,6 +277,7 @@ export class SocketDriver implements TransportSocket {
       }
       if (this.#closed) break;
       this.stats.queued = this.#queue.length;
+      if (isAhead && handed === 0 && this.#restCanWait()) return;
       // To hand over a message never takes long, other than to handle one: a look at the clock now and then will do.
       handed += 1;
       if (handed % BATCH === 0 && slice.isOver()) {
@@ -269,6 +287,12 @@ export class SocketDriver implements TransportSocket {
     }
     this.#pumping = false;
     this.#drained?.();
+  }
+
+  /** Whether what is said behind the first reply may leave at the end of the turn, as it is then meant to. */
+  #restCanWait(): boolean {
+    this.#isPumpDue = this.#hasLed && this.#queue.length > 0 && this.#queue.length < BATCH;
+    return this.#isPumpDue;
   }
 
   /** No peer has room. Waiting for one in zeromq.js may never end, so this asks again and again. */
