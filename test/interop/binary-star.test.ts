@@ -227,7 +227,7 @@ it("hostile clients are counted and dropped, and others are served", async () =>
   const backup = newNode("backup");
   const { server, endpoint } = await newServer("primary", backup.peer);
   await publishes(server, "active");
-  const hostile = keep(new Dealer({ linger: 0 }));
+  const hostile = keep(new Dealer({ linger: 0, sendHighWaterMark: 0 }));
   hostile.connect(endpoint);
   const endless = Array.from({ length: 200 }, () => "hop");
   const bad = [["x"], [""], ["no", "delimiter"], endless, [...endless, "", "x"]];

@@ -13,7 +13,8 @@ interface Word {
 /** A client of 10/FLP: one ROUTER for all servers, which it knows by their endpoints. */
 export class BareFlpClient {
   readonly words: Word[] = [];
-  readonly #router = new Router({ linger: 0, mandatory: true });
+  // A send that had to wait for room beside a pending receive might never be woken: see docs/decisions/0006.
+  readonly #router = new Router({ linger: 0, mandatory: true, sendHighWaterMark: 0 });
   readonly #mouth = new Mouth(this.#router);
   readonly #watch = new Watch();
 
@@ -93,7 +94,7 @@ export class BareFlpServer {
   private constructor(endpoint: string, answer: Answer) {
     this.endpoint = endpoint;
     this.answer = answer;
-    this.#router = new Router({ linger: 0, routingId: endpoint });
+    this.#router = new Router({ linger: 0, routingId: endpoint, sendHighWaterMark: 0 });
     this.#router.bindSync(endpoint);
     this.#mouth = new Mouth(this.#router);
     void this.#read();

@@ -378,7 +378,7 @@ describe("our server, plain", () => {
 
   it("hostile clients: noise is counted and dropped, and others are served", async () => {
     const { server, endpoint } = await newServer({ protocol: "plain", maxBodyBytes: 1000 });
-    const hostile = keep(new Dealer({ linger: 0 }));
+    const hostile = keep(new Dealer({ linger: 0, sendHighWaterMark: 0 }));
     hostile.connect(endpoint);
     const sequenced = Buffer.concat([Buffer.from([0x53, 0x57, 1, 3]), Buffer.alloc(16)]);
     const wrong: readonly (readonly (string | Buffer)[])[] = [

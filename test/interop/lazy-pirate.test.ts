@@ -204,7 +204,7 @@ describe("our server", () => {
   it("hostile clients: noise is counted and dropped, and others are served", async () => {
     const [server, endpoint] = await newServer({ maxBodyBytes: 1000 });
     void server.serve(({ body }) => body);
-    const hostile = keep(new Dealer({ linger: 0 }));
+    const hostile = keep(new Dealer({ linger: 0, sendHighWaterMark: 0 }));
     hostile.connect(endpoint);
     const endless = Array.from({ length: 200 }, () => "hop");
     for (const frames of [["x"], [""], endless, [...endless, "", "x"], ["", Buffer.alloc(1001)]])

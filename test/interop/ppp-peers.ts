@@ -23,7 +23,12 @@ export class BareWorker {
     answer: (request: Buffer[]) => readonly (string | Uint8Array)[] | undefined,
     { heartbeatMs = 100, routingId }: { heartbeatMs?: number; routingId?: string } = {},
   ) {
-    this.#socket = new Dealer({ linger: 0, ...(routingId === undefined ? {} : { routingId }) });
+    // A send that had to wait for room beside a pending receive might never be woken: see docs/decisions/0006.
+    this.#socket = new Dealer({
+      linger: 0,
+      sendHighWaterMark: 0,
+      ...(routingId === undefined ? {} : { routingId }),
+    });
     this.#mouth = new Mouth(this.#socket);
     this.#socket.connect(endpoint);
     void this.say([READY]);

@@ -43,7 +43,7 @@ function newClient(frontend: string): LazyPirateClient {
 
 /** A bare DEALER, which says and reads what the test has it say and read. */
 function newDealer(endpoint: string): Dealer {
-  const dealer = keep(new Dealer({ linger: 0 }));
+  const dealer = keep(new Dealer({ linger: 0, sendHighWaterMark: 0 }));
   dealer.connect(endpoint);
   return dealer;
 }

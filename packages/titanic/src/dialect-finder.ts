@@ -20,7 +20,11 @@ export interface DialectFinderOwner {
 /** How long after `titanic.request` a server that is starting may offer `titanic.submit`, in ms. */
 const DOUBT_MS = 250;
 
-/** For how long it is believed that a server has no `titanic.submit`, or that a broker does not tell, in ms. */
+/**
+ * For how long it is believed that a server has no `titanic.submit`, or that a broker does not tell, in ms; and for how long it is not
+ * believed where there was a `titanic.submit`. Each service of a server comes back by itself after an outage of the broker, when its own
+ * pause is over; and a request that was handed in by `titanic.request` meanwhile might be taken in twice.
+ */
 export const BELIEVED_MS = 30_000;
 
 /** Pauses while there is no server, as those of Majordomo before a service is looked for again. */
@@ -33,6 +37,9 @@ export class DialectFinder {
   #state: DialectState = dialectLife.initial;
   #learnedAt = 0;
   #pauseEndsAt: number | undefined;
+  /** There was a server of ours, and nothing since that was believed to be another. */
+  #wasOurs = false;
+  #doubtsSince = 0;
   #isOurs: boolean | undefined;
   /** Another broker may be there than the one that was asked. */
   #isOutdated = false;
@@ -72,7 +79,12 @@ export class DialectFinder {
     this.#trouble = undefined;
     this.#isAbsent = text === "404";
     if (this.#isOutdated) this.#step("outdated", now);
-    else this.#step(text === "200" ? "yes" : text === "404" ? "no" : "silent", now);
+    else if (text === "404") this.#step(this.#isStillDoubted(now) ? "gone" : "no", now);
+    else this.#step(text === "200" ? "yes" : "silent", now);
+  }
+
+  #isStillDoubted(now: number): boolean {
+    return this.#state === "looking-again" && this.#wasOurs && now < this.#doubtsSince + BELIEVED_MS;
   }
 
   /** It has not. One of ours would have, if it could; others may have no word for it. */
@@ -109,6 +121,7 @@ export class DialectFinder {
     const transition = dialectLife.step(this.#state, event);
     if (transition === undefined) return;
     const isNews = transition.to !== this.#state;
+    if (transition.to === "doubting" && event !== "gone") this.#doubtsSince = now;
     this.#state = transition.to;
     this.#pauseEndsAt = undefined;
     if (transition.action !== undefined) this.#act(transition.action, isNews, now);
@@ -135,6 +148,7 @@ export class DialectFinder {
   #tell(isNews: boolean, now: number): void {
     this.#rest.reset();
     if (isNews) this.#learnedAt = now;
+    if (this.#state !== "untold") this.#wasOurs = this.#state === "seaworthy";
     const found = this.#state === "untold" ? "broker-silent" : (this.#state as TitanicDialect);
     this.#owner.tell(found, isNews);
   }

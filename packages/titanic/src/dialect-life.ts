@@ -7,7 +7,7 @@ export type DialectState =
   | "looking"
   /** There is none; it is asked for `titanic.request`. */
   | "looking-further"
-  /** A pause: a server that is starting offers the one a moment before the other. */
+  /** A pause: a server that is starting, or whose broker is back, offers the one some time before the other. */
   | "doubting"
   /** The broker is asked for `titanic.submit` once more. */
   | "looking-again"
@@ -24,6 +24,8 @@ export type DialectEvent =
   | "wanted"
   | "yes"
   | "no"
+  /** There is none, but not long ago there was. */
+  | "gone"
   /** It does not tell. */
   | "silent"
   /** There is no broker, or one that does tell did not in time. */
@@ -57,12 +59,14 @@ const forgotten = go("unknown");
 const noAnswer = {
   yes: noQuestion,
   no: noQuestion,
+  gone: noQuestion,
   silent: noQuestion,
   failed: noQuestion,
   outdated: noQuestion,
 } as const;
 const asked = {
   wanted: waits,
+  gone: impossible("only a doubt asks whether it is"),
   "pause-over": noPause,
   unwanted: noPause,
   stale: notOld,
@@ -91,6 +95,7 @@ export const dialectLife: TransitionTable<DialectState, DialectEvent, DialectAct
     "wanted",
     "yes",
     "no",
+    "gone",
     "silent",
     "failed",
     "pause-over",
@@ -137,6 +142,7 @@ export const dialectLife: TransitionTable<DialectState, DialectEvent, DialectAct
       ...asked,
       yes: told,
       no: go("rfc9", "tell"),
+      gone: go("doubting", "doubt"),
       silent: untold,
       failed: resting,
     },

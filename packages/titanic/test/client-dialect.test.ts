@@ -169,6 +169,48 @@ describe("a request that could not be handed in", () => {
   });
 });
 
+describe("a server of ours that was there before", () => {
+  /** It is missed by a request; `titanic.request` is there again. */
+  function missed(): TitanicDriver {
+    const client = auto();
+    client.submit();
+    client.answer("200").fails("ERR_NO_SERVICE");
+    client.submit({ timeoutMs: 2 * BELIEVED_MS });
+    return client.answer("404").answer("200");
+  }
+
+  it("is asked for until all its services are back: nothing is handed in without a key meanwhile", () => {
+    const client = missed();
+    const since = client.now;
+    while (client.now < since + BELIEVED_MS - 250) client.until(client.now + 250).answer("404");
+    client
+      .until(client.now + 250)
+      .answer("200")
+      .answer("200", ID);
+    expect(client.asked).not.toContain(THEIRS);
+    expect(client.ends).toEqual(["1: ERR_NO_SERVICE", `2: id ${ID}`]);
+    expect(client.statuses.filter((status) => status.startsWith("dialect-found"))).toEqual([
+      "dialect-found:seaworthy",
+      "dialect-found:seaworthy",
+    ]);
+  });
+
+  it("is believed to be another one in the end, and then at once again", () => {
+    const client = missed();
+    const since = client.now;
+    while (client.now < since + BELIEVED_MS) client.until(client.now + 250).answer("404");
+    expect(client.asked.at(-1)).toBe(THEIRS);
+    client.feed({ type: "broker-changed" });
+    client.submit();
+    client
+      .answer("404")
+      .answer("200")
+      .until(client.now + 250)
+      .answer("404");
+    expect(client.asked.at(-1)).toBe(THEIRS);
+  });
+});
+
 describe("a foreign server", () => {
   it("is asked by titanic.request", () => {
     const client = foreign().answer("200", ID);
