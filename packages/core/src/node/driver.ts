@@ -102,6 +102,12 @@ export class SocketDriver implements TransportSocket {
   readonly #queue = new Fifo<Outgoing>();
   readonly #monitor: ConnectionMonitor;
   readonly #loops: Promise<void>[] = [];
+  /**
+   * Connections to end, and those to make behind them. zeromq.js puts off a receive now and then, when ZeroMQ has already taken the first
+   * frame of a message from a connection (docs/decisions/0006). If that is ended then, the rest is lost: ZeroMQ goes on with
+   * another's message in the midst of this one, or aborts the process. So they wait until a message is read, or none comes.
+   */
+  readonly #changes: (() => void)[] = [];
   /** Endpoints that ZeroMQ would not connect. */
   readonly #notTaken = new Set<string>();
   /** Messages are on their way from the send queue to ZeroMQ, or will be in this turn of the event loop. */
@@ -152,6 +158,20 @@ export class SocketDriver implements TransportSocket {
   }
 
   connect(endpoint: string): void {
+    // Behind a disconnect that is yet to be: the endpoint may be the same.
+    if (this.#changes.length > 0) this.#changes.push(() => this.#connect(endpoint));
+    else this.#connect(endpoint);
+  }
+
+  disconnect(endpoint: string): void {
+    this.#monitor.forget(endpoint);
+    this.#changes.push(() => {
+      if (!this.#notTaken.delete(endpoint)) this.#socket.disconnect(endpoint);
+    });
+    if (this.#changes.length === 1) void this.#changeWhenNothingComes();
+  }
+
+  #connect(endpoint: string): void {
     this.#monitor.expect(endpoint);
     try {
       this.#socket.connect(endpoint);
@@ -160,11 +180,6 @@ export class SocketDriver implements TransportSocket {
       const reason = error instanceof Error ? error.message : String(error);
       queueMicrotask(() => this.#monitor.report({ type: "failed", endpoint, reason }));
     }
-  }
-
-  disconnect(endpoint: string): void {
-    this.#monitor.forget(endpoint);
-    if (!this.#notTaken.delete(endpoint)) this.#socket.disconnect(endpoint);
   }
 
   subscribe(prefix: Uint8Array): void {
@@ -241,6 +256,7 @@ export class SocketDriver implements TransportSocket {
       }
       if (this.#closed) return;
       this.stats.received += 1;
+      if (this.#changes.length > 0) this.#change();
       isHandling = true;
       try {
         this.#handlers.message(frames);
@@ -255,9 +271,25 @@ export class SocketDriver implements TransportSocket {
     }
   }
 
+  #change(): void {
+    for (const change of this.#changes.splice(0)) this.#tell(change);
+    this.#beginToPump();
+  }
+
+  /** A receive that was put off ends in the next turn; this one may have begun in the middle. */
+  async #changeWhenNothingComes(): Promise<void> {
+    while (this.#changes.length > 0 && !this.#closed) {
+      const before = this.stats.received;
+      await yieldToEventLoop();
+      await yieldToEventLoop();
+      if (this.stats.received === before) this.#change();
+    }
+  }
+
   /** @param isAhead - of what else is said in this turn: with the first message only */
   #beginToPump(isAhead = false): void {
-    if (!this.#isPumpDue) return;
+    // What is said behind a change of connections is meant for those that are then there.
+    if (!this.#isPumpDue || this.#changes.length > 0) return;
     this.#isPumpDue = false;
     void this.#pump(isAhead);
   }
@@ -277,7 +309,7 @@ export class SocketDriver implements TransportSocket {
       }
       if (this.#closed) break;
       this.stats.queued = this.#queue.length;
-      if (isAhead && handed === 0 && this.#restCanWait()) return;
+      if ((isAhead && handed === 0 && this.#restCanWait()) || this.#mustWait()) return;
       // To hand over a message never takes long, other than to handle one: a look at the clock now and then will do.
       handed += 1;
       if (handed % BATCH === 0 && slice.isOver()) {
@@ -293,6 +325,12 @@ export class SocketDriver implements TransportSocket {
   #restCanWait(): boolean {
     this.#isPumpDue = this.#hasLed && this.#queue.length > 0 && this.#queue.length < BATCH;
     return this.#isPumpDue;
+  }
+
+  #mustWait(): boolean {
+    if (this.#changes.length === 0 || this.#queue.length === 0) return false;
+    this.#isPumpDue = true;
+    return true;
   }
 
   /** No peer has room. Waiting for one in zeromq.js may never end, so this asks again and again. */
