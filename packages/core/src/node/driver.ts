@@ -171,17 +171,6 @@ export class SocketDriver implements TransportSocket {
     if (this.#changes.length === 1) void this.#changeWhenNothingComes();
   }
 
-  #connect(endpoint: string): void {
-    this.#monitor.expect(endpoint);
-    try {
-      this.#socket.connect(endpoint);
-    } catch (error) {
-      this.#notTaken.add(endpoint);
-      const reason = error instanceof Error ? error.message : String(error);
-      queueMicrotask(() => this.#monitor.report({ type: "failed", endpoint, reason }));
-    }
-  }
-
   subscribe(prefix: Uint8Array): void {
     this.#socket.subscribe?.(prefix);
   }
@@ -271,19 +260,35 @@ export class SocketDriver implements TransportSocket {
     }
   }
 
+  #connect(endpoint: string): void {
+    this.#monitor.expect(endpoint);
+    try {
+      this.#socket.connect(endpoint);
+    } catch (error) {
+      this.#notTaken.add(endpoint);
+      const reason = error instanceof Error ? error.message : String(error);
+      queueMicrotask(() => this.#monitor.report({ type: "failed", endpoint, reason }));
+    }
+  }
+
   #change(): void {
     for (const change of this.#changes.splice(0)) this.#tell(change);
     this.#beginToPump();
   }
 
-  /** A receive that was put off ends in the next turn; this one may have begun in the middle. */
+  /** By then a receive that was put off has ended: that takes a turn. */
   async #changeWhenNothingComes(): Promise<void> {
     while (this.#changes.length > 0 && !this.#closed) {
-      const before = this.stats.received;
-      await yieldToEventLoop();
-      await yieldToEventLoop();
-      if (this.stats.received === before) this.#change();
+      if (await this.#nothingComes()) this.#change();
     }
+  }
+
+  /** Whether nothing was read for two turns of the event loop: two, because the first one begins in the middle. */
+  async #nothingComes(): Promise<boolean> {
+    const before = this.stats.received;
+    await yieldToEventLoop();
+    await yieldToEventLoop();
+    return this.stats.received === before;
   }
 
   /** @param isAhead - of what else is said in this turn: with the first message only */
@@ -309,7 +314,7 @@ export class SocketDriver implements TransportSocket {
       }
       if (this.#closed) break;
       this.stats.queued = this.#queue.length;
-      if ((isAhead && handed === 0 && this.#restCanWait()) || this.#mustWait()) return;
+      if (this.#restWaits(isAhead && handed === 0)) return;
       // To hand over a message never takes long, other than to handle one: a look at the clock now and then will do.
       handed += 1;
       if (handed % BATCH === 0 && slice.isOver()) {
@@ -321,16 +326,11 @@ export class SocketDriver implements TransportSocket {
     this.#drained?.();
   }
 
-  /** Whether what is said behind the first reply may leave at the end of the turn, as it is then meant to. */
-  #restCanWait(): boolean {
-    this.#isPumpDue = this.#hasLed && this.#queue.length > 0 && this.#queue.length < BATCH;
+  /** Whether what is still queued waits: behind the first reply for the end of the turn, or for connections to be changed. */
+  #restWaits(isBehindFirst: boolean): boolean {
+    const isBehind = isBehindFirst && this.#hasLed && this.#queue.length < BATCH;
+    this.#isPumpDue = this.#queue.length > 0 && (isBehind || this.#changes.length > 0);
     return this.#isPumpDue;
-  }
-
-  #mustWait(): boolean {
-    if (this.#changes.length === 0 || this.#queue.length === 0) return false;
-    this.#isPumpDue = true;
-    return true;
   }
 
   /** No peer has room. Waiting for one in zeromq.js may never end, so this asks again and again. */
@@ -382,16 +382,11 @@ export class SocketDriver implements TransportSocket {
   /**
    * Waits until nothing more comes to be read, which a PUB never has. Asking the socket whether
    * it is readable would take away the wake-up that our pending receive waits for, so this looks at
-   * what the loop hands over: two turns, because the first one begins in the middle.
+   * what the loop hands over.
    */
   async #quiet(): Promise<void> {
     if (!this.#reads) return;
     const until = performance.now() + QUIET_MAX_MS;
-    let before: number;
-    do {
-      before = this.stats.received;
-      await yieldToEventLoop();
-      await yieldToEventLoop();
-    } while (this.stats.received !== before && !this.#closed && performance.now() < until);
+    while (!(await this.#nothingComes()) && !this.#closed && performance.now() < until);
   }
 }
