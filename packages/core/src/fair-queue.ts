@@ -119,14 +119,28 @@ export class FairQueue<T extends FairQueueItem> {
     else siblings.add(entry);
   }
 
-  /** Takes out the next item: what was put back, or else the first of the lane whose turn it is. */
-  shift(): T | undefined {
-    const returned = this.#returned.first;
+  /**
+   * Takes out the next item: what was put back, or else the first of the lane whose turn it is.
+   *
+   * @param mayTake - which of those that were put back are meant. Default: all
+   * @param maxLeft - as long as so many are left that are not, nothing is taken out of a lane either
+   */
+  shift(mayTake?: (item: T) => boolean, maxLeft?: number): T | undefined {
+    const returned = this.#firstReturned(mayTake);
     if (returned !== undefined) return this.#remove(returned);
+    if (maxLeft !== undefined && this.#returned.length >= maxLeft) return undefined;
     const lane = this.#turns.first;
     if (lane === undefined) return undefined;
     this.#turns.append(lane.turn);
     return this.#remove(lane.entries.first as Entry<T>);
+  }
+
+  /** Nearly always there is none, and no search is begun. */
+  #firstReturned(mayTake: ((item: T) => boolean) | undefined): Entry<T> | undefined {
+    const { first } = this.#returned;
+    if (first === undefined || mayTake === undefined) return first;
+    for (const returned of this.#returned) if (mayTake(returned.item)) return returned;
+    return undefined;
   }
 
   /** Takes out an item that has waited too long, the oldest first, or `undefined`. */

@@ -6,6 +6,7 @@ import type { SocketSettings } from "./transport.js";
  *
  * @param settings - `given`, with every default filled in
  * @param name - of the option that the settings are
+ * @param option - the one that says how large a body may be
  * @throws RangeError if the two limits that were given contradict each other
  */
 export function frameLimit(
@@ -14,10 +15,11 @@ export function frameLimit(
   { maxFrameBytes }: ResolvedSettings,
   given: SocketSettings,
   name = "socket",
+  option = "maxBodyBytes",
 ): number {
   if (maxFrameBytes >= maxBodyBytes) return maxFrameBytes;
   if (given.maxFrameBytes === undefined) return maxBodyBytes;
   throw new RangeError(
-    `${owner}: option "maxBodyBytes" must not be above "${name}.maxFrameBytes", got ${maxBodyBytes} and ${maxFrameBytes}`,
+    `${owner}: option "${option}" must not be above "${name}.maxFrameBytes", got ${maxBodyBytes} and ${maxFrameBytes}`,
   );
 }

@@ -1,4 +1,4 @@
-import { byteLength } from "./frames.js";
+import { memoryOf } from "./frames.js";
 import { Fifo } from "./machine.js";
 import type { Outcome } from "./request-server-messages.js";
 
@@ -8,7 +8,7 @@ export interface ReplyCacheOptions {
   maxEntries?: number | undefined;
   /** How long a reply is kept, in ms. Choose longer than your clients retry. Default 60,000. */
   maxAgeMs?: number | undefined;
-  /** Size of all bodies kept, in bytes. Default 64 MiB. */
+  /** Size of all bodies kept, in bytes; very many frames count as well. Default 64 MiB. */
   maxBytes?: number | undefined;
 }
 
@@ -50,7 +50,7 @@ export class ReplyCache {
 
   /** Keeps an outcome. A key is put once: requests in it are not run again. */
   put(key: string, outcome: Outcome, now: number): void {
-    const bytes = key.length + (outcome.type === "reply" ? byteLength(outcome.body) : outcome.message.length);
+    const bytes = key.length + (outcome.type === "reply" ? memoryOf(outcome.body) : outcome.message.length);
     if (bytes > this.#bounds.maxBytes) return;
     const entry = { key, outcome: copy(outcome), bytes, expiresAt: now + this.#bounds.maxAgeMs };
     this.#entries.set(key, entry);

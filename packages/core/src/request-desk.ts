@@ -18,6 +18,8 @@ export interface DeskRequest extends FairQueueItem {
   readonly receivedAt: number;
   /** How often it has been given to a worker. */
   deliveries: number;
+  /** Workers that had it and said that they will not answer it. */
+  givenBackBy: readonly string[];
   /** Answered, or not to be answered any more. */
   isOver: boolean;
 }
@@ -43,6 +45,8 @@ export interface RequestDeskLimits {
   readonly maxWaitingMs: number;
   readonly maxBodyBytes: number;
 }
+
+const NOBODY: readonly string[] = [];
 
 /** The side of a queue that faces the clients: takes requests in, and keeps them until a worker is free. */
 export class RequestDesk {
@@ -85,6 +89,7 @@ export class RequestDesk {
       bytes: memoryOf(route) + memoryOf(body),
       receivedAt: now,
       deliveries: 0,
+      givenBackBy: NOBODY,
       isOver: false,
       place: undefined,
     };
@@ -114,9 +119,14 @@ export class RequestDesk {
     return true;
   }
 
-  /** The next in turn, or `undefined`. */
-  next(): DeskRequest | undefined {
-    const request = this.#waiting.shift();
+  /**
+   * The next in turn, or `undefined`.
+   *
+   * @param mayTake - which of those that were put back are meant. Default: all
+   * @param maxLeft - as long as so many are left that are not, there is no next
+   */
+  next(mayTake?: (request: DeskRequest) => boolean, maxLeft?: number): DeskRequest | undefined {
+    const request = this.#waiting.shift(mayTake, maxLeft);
     return request && this.#left(request);
   }
 

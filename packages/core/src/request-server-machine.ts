@@ -1,4 +1,4 @@
-import { byteLength, type Frames } from "./frames.js";
+import { byteLength, type Frames, memoryOf } from "./frames.js";
 import { Fifo, type Machine, type Stalled } from "./machine.js";
 import { ReplyCache } from "./reply-cache.js";
 import type {
@@ -17,6 +17,8 @@ type RefusedReason = (RequestServerEvent & { type: "request-refused" })["reason"
 interface Job extends Pick<RequestServerRun, "ticket" | "key" | "kind" | "tag" | "body"> {
   /** The way back for the answer: that of the latest repeat, since earlier connections may be gone. */
   route: Frames;
+  /** Of the body and of the way back, since both wait; very many frames count as well. */
+  bytes: number;
   /** It runs, and nobody is to hear how it ends. */
   isRevoked: boolean;
 }
@@ -129,12 +131,12 @@ export class RequestServerMachine implements Machine<RequestServerInput, Request
     this.stats.requests += 1;
     if (key !== undefined && this.#isRepeat(key, route, now)) return;
     if (this.#closing) return this.#refuse("closing", now);
-    const bytes = byteLength(body);
-    if (bytes > this.#maxBodyBytes) return this.#refuseBody(route, now);
+    if (byteLength(body) > this.#maxBodyBytes) return this.#refuseBody(route, now);
+    const bytes = memoryOf(route) + memoryOf(body);
     if (this.#queue.length >= this.#maxQueued || this.#queuedBytes + bytes > this.#maxQueuedBytes) {
       return this.#refuse("queue-full", now);
     }
-    const job: Job = { ticket: ++this.#lastTicket, key, kind, tag, route, body, isRevoked: false };
+    const job: Job = { ticket: ++this.#lastTicket, key, kind, tag, route, body, bytes, isRevoked: false };
     if (key !== undefined && this.#cache !== undefined) this.#inProgress.set(key, job);
     this.#queue.push(job);
     this.#queuedBytes += bytes;
@@ -146,17 +148,27 @@ export class RequestServerMachine implements Machine<RequestServerInput, Request
     const job = this.#inProgress.get(key);
     if (outcome === undefined && job === undefined) return false;
     this.stats.repeats += 1;
-    if (job !== undefined) job.route = route;
+    if (job !== undefined) this.#redirect(job, route);
     if (outcome !== undefined) this.#outputs.push({ type: "answer", route, outcome });
     this.#report({ type: outcome === undefined ? "repeat-joined" : "repeat-answered", at: now });
     return true;
+  }
+
+  #redirect(job: Job, route: Frames): void {
+    if (!this.#running.has(job.ticket)) {
+      const grown = memoryOf(route) - memoryOf(job.route);
+      if (this.#queuedBytes + grown > this.#maxQueuedBytes) return;
+      job.bytes += grown;
+      this.#queuedBytes += grown;
+    }
+    job.route = route;
   }
 
   #runNext(): void {
     while (this.#demand > 0 && this.#running.size < this.#maxUnanswered) {
       const job = this.#queue.shift();
       if (job === undefined) return;
-      this.#queuedBytes -= byteLength(job.body);
+      this.#queuedBytes -= job.bytes;
       this.#demand -= 1;
       this.#running.set(job.ticket, job);
       this.stats.run += 1;

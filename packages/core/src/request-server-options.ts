@@ -8,7 +8,7 @@ import type { SocketSettings } from "./transport.js";
 export interface RequestServerOptions {
   /** Requests that may wait for a handler; one more is refused with a `request-refused` event. Default 10,000. */
   maxQueued?: number | undefined;
-  /** Size of the bodies of all requests that wait for a handler, in bytes; more are refused. Default 256 MiB. */
+  /** Size of all requests that wait for a handler, in bytes, envelopes included; more are refused. Default 256 MiB. */
   maxQueuedBytes?: number | undefined;
   /**
    * Requests that the application has been given and has not answered, failed or dropped. At the

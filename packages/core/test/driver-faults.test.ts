@@ -1,6 +1,6 @@
 import { type SocketHandlers, systemScheduler } from "@seaworthy/core";
 import { SocketDriver } from "@seaworthy/core/node";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Socket } from "zeromq";
 
 /** Faults that a real socket cannot be made to show on demand: a scripted one stands in. */
@@ -78,6 +78,14 @@ describe("SocketDriver over a socket on which messages keep coming", () => {
 });
 
 describe("SocketDriver over a socket with several messages to be read", () => {
+  // However busy the machine is, no turn of these is ended by the clock.
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   function scripted(reply: (replying: SocketDriver, to: string) => void): {
     log: string[];
     come(...texts: string[]): void;

@@ -227,6 +227,21 @@ describe("FairQueue", () => {
     expect(take(3)).toBe("ya-");
   });
 
+  it("passes over what came back and is not meant, and leaves it in its place", () => {
+    const { add, queue, take } = queueOf();
+    add("a");
+    for (const [index, name] of ["x", "y"].entries())
+      queue.putBack({ lane: name, bytes: 1, number: 100 + index }, 0);
+    expect(
+      queue.shift(() => false, 2),
+      "as many are left as may be",
+    ).toBeUndefined();
+    expect(queue.shift(({ lane: name }) => name !== "x", 2)?.lane).toBe("y");
+    expect(queue.shift(() => false, 2)?.lane, "what never left was not judged").toBe("a");
+    expect(queue.shift(() => false)).toBeUndefined();
+    expect(take(2)).toBe("x-");
+  });
+
   it("refuses what has no room because of what came back alone", () => {
     const { add, queue } = queueOf({ maxItems: 5, maxBytes: 10 });
     queue.putBack({ lane: "x", bytes: 10, number: 100 }, 0);

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeFolder, sizeOfFile, syncFolder } from "@seaworthy/core/node";
+import { identityOfFile, makeFolder, sizeOfFile, syncFolder } from "@seaworthy/core/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 let folder: string;
@@ -41,4 +41,15 @@ it("sizeOfFile is 0 where there is no file, and rejects where nobody can tell", 
   writeFileSync(path, "12345");
   expect(await sizeOfFile(path)).toBe(5);
   await expect(sizeOfFile(join(path, "below"))).rejects.toMatchObject({ code: "ENOTDIR" });
+});
+
+it("identityOfFile is that of the file and not of its name, and that of no file is undefined", () => {
+  const [path, other] = [join(folder, "file"), join(folder, "other")];
+  expect(identityOfFile(path)).toBeUndefined();
+  writeFileSync(path, "x");
+  const identity = identityOfFile(path);
+  expect(identity).toBeTypeOf("string");
+  renameSync(path, other);
+  copyFileSync(other, path);
+  expect([identityOfFile(path) === identity, identityOfFile(other)]).toEqual([false, identity]);
 });

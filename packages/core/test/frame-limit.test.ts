@@ -23,5 +23,9 @@ describe("frameLimit", () => {
       ),
     );
     expect(() => limit(1001, { maxFrameBytes: 1000 }, "backend")).toThrow('"backend.maxFrameBytes"');
+    const settings = resolveSettings("Role", { maxFrameBytes: 1000 });
+    expect(() =>
+      frameLimit("Role", 1001, settings, { maxFrameBytes: 1000 }, "socket", "maxValueBytes"),
+    ).toThrow('option "maxValueBytes" must not be above "socket.maxFrameBytes"');
   });
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isCutShort, isNoRoom, lmdbCause, readLmdbMeta } from "@seaworthy/core/node";
+import { hasGivenUp, isCutShort, isNoRoom, lmdbCause, readLmdbMeta } from "@seaworthy/core/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const failed = (code?: unknown): Error => Object.assign(new Error("no"), { code });
@@ -25,6 +25,22 @@ describe("an error", () => {
       expect([isNoRoom(error), isCutShort(error)]).toEqual([false, false]);
     },
   );
+});
+
+it("says that LMDB has given up by its text alone", () => {
+  const errors = [new Error("MDB_PANIC: Update of meta page failed"), failed(-30795), "MDB_PANIC", undefined];
+  const givesUp = (error: unknown): boolean =>
+    hasGivenUp({ resetReadTxn: () => {} }, () => {
+      throw error;
+    });
+  expect(errors.map(givesUp)).toEqual([true, false, false, false]);
+});
+
+it("LMDB has not given up if it can be read, and that is asked of the file and not of what is known", () => {
+  const asked: string[] = [];
+  const root = { resetReadTxn: () => void asked.push("reset") };
+  expect(hasGivenUp(root, () => asked.push("look"))).toBe(false);
+  expect(asked).toEqual(["reset", "look"]);
 });
 
 describe("lmdbCause", () => {

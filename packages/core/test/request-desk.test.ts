@@ -53,6 +53,7 @@ describe("RequestDesk", () => {
       bytes: 11,
       receivedAt: 7,
       deliveries: 0,
+      givenBackBy: [],
       isOver: false,
     });
     expect(admit("b")?.number).toBe(2);

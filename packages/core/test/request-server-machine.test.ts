@@ -112,7 +112,7 @@ describe("limits", () => {
 
   it("a queue with too many bytes refuses too, and has room again when a handler takes one", () => {
     const server = new ServerDriver({ maxQueuedBytes: 10 });
-    const ask = () => server.request(1, undefined, new Uint8Array(5));
+    const ask = () => server.request(1, undefined, new Uint8Array(4));
     ask();
     ask();
     ask();
@@ -120,6 +120,33 @@ describe("limits", () => {
     server.demand(1);
     ask();
     expect(server.machine).toMatchObject({ queued: 2, running: 1, stats: { refused: 1 } });
+  });
+
+  it("what waits counts with its envelope, and with very many frames, which take memory though they are empty", () => {
+    const empty = Array.from({ length: 1000 }, () => bytes());
+    for (const [route, body] of [
+      [[bytes(1), new Uint8Array(20_000)], [bytes(1)]],
+      [[bytes(1)], empty],
+    ] as [Uint8Array[], Uint8Array[]][]) {
+      const server = new ServerDriver({ maxQueuedBytes: 10_000 });
+      server.feed({ type: "request", route, key: undefined, kind: 0, body });
+      expect(server.statuses).toEqual(["request-refused:queue-full"]);
+    }
+  });
+
+  it("a repeat that joins a waiting request brings no more of an envelope than there is room for", () => {
+    const server = new ServerDriver({ maxQueuedBytes: 30, replyCache: true }).request(1, "a");
+    const repeat = (...route: Uint8Array[]) =>
+      server.feed({ type: "request", route, key: "a", kind: 0, body: [bytes(1)] });
+    repeat(bytes(2), new Uint8Array(20));
+    for (let n = 0; n < 5; n++) server.request(3);
+    expect(server.machine).toMatchObject({ queued: 5, stats: { refused: 1 } });
+    repeat(bytes(7), new Uint8Array(40));
+    expect(server.statuses.filter((status) => status === "repeat-joined")).toHaveLength(2);
+    expect(server.demand(5).reply(1).answers).toEqual(["2: 201"]);
+    // All of it has room again.
+    for (let n = 0; n < 16; n++) server.request(1);
+    expect(server.machine).toMatchObject({ queued: 15, stats: { refused: 2 } });
   });
 
   it("an application that does not answer is given no more, until it does", () => {
@@ -188,6 +215,13 @@ describe("repeats", () => {
 });
 
 describe("the reply cache", () => {
+  it("does not keep a reply of more frames than its bytes allow, empty as they are", () => {
+    const server = new ServerDriver({ replyCache: { maxBytes: 10_000 } }).demand(2).request(1, "a");
+    server.feed({ type: "reply", ticket: 1, body: Array.from({ length: 1000 }, () => bytes()) });
+    expect(server.machine.cached).toBe(0);
+    expect(server.request(2, "b").reply(2).machine.cached).toBe(1);
+  });
+
   it("forgets by count, the oldest first", () => {
     const server = new ServerDriver({ replyCache: { maxEntries: 2 } }).demand(9);
     for (const [index, key] of ["a", "b", "c"].entries()) server.request(1, key).reply(index + 1);
@@ -293,7 +327,7 @@ describe("revoking", () => {
 
   it("makes room for as many bytes as waited", () => {
     const server = new ServerDriver({ maxQueuedBytes: 10 });
-    const ask = () => server.request(1, undefined, new Uint8Array(10));
+    const ask = () => server.request(1, undefined, new Uint8Array(9));
     ask();
     server.feed(revoke);
     ask();

@@ -61,6 +61,16 @@ describe("a publisher that asks for subscriptions", () => {
     expect(seen.subscriptions).toEqual(["+x", "+x", "+x", "-x"]);
   });
 
+  it("is told of all of them, however many: before a subscriber connects and afterwards", async () => {
+    const { seen, endpoint } = publisher();
+    const prefixes = Array.from({ length: 5000 }, (_, index) => `topic ${index}.`);
+    const { socket } = subscriber(endpoint, ...prefixes);
+    await seen.until(({ subscriptions }) => subscriptions.length === prefixes.length);
+    for (const prefix of prefixes) socket.subscribe(bytes(`more ${prefix}`));
+    await seen.until(({ subscriptions }) => subscriptions.length === 2 * prefixes.length);
+    expect(new Set(seen.subscriptions).size).toBe(2 * prefixes.length);
+  });
+
   it("is told of prefixes of any length and any bytes", async () => {
     const { seen, endpoint } = publisher();
     const prefixes = ["", "\0", "\x01", "x".repeat(128), "x".repeat(1000)];

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -21,4 +22,10 @@ export async function sizeOfFile(path: string): Promise<number> {
     if (error.code !== "ENOENT") throw error;
   });
   return found?.size ?? 0;
+}
+
+/** What a file is, whatever its name: another one of the same name is not it. `undefined` if there is no such file. */
+export function identityOfFile(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
 }

@@ -12,10 +12,10 @@ export {
   type RequestClientRoleOptions,
 } from "./client-role.js";
 export { type DriverStats, SocketDriver } from "./driver.js";
-export { makeFolder, sizeOfFile, syncFolder } from "./folders.js";
+export { identityOfFile, makeFolder, sizeOfFile, syncFolder } from "./folders.js";
 export { Inbox, type InboxOwner, type ServeOptions } from "./inbox.js";
 export { type Answers, IncomingRequest, type NonEmptyFrames } from "./incoming-request.js";
-export { isCutShort, isNoRoom, type LmdbMeta, lmdbCause, readLmdbMeta } from "./lmdb.js";
+export { hasGivenUp, isCutShort, isNoRoom, type LmdbMeta, lmdbCause, readLmdbMeta } from "./lmdb.js";
 export { type QueueEngine, QueueRole } from "./queue-role.js";
 export { Role, type StatusMap, type StatusMessage } from "./role.js";
 export { type ServerAnswers, ServerRequest } from "./server-request.js";

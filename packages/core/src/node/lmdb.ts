@@ -28,6 +28,25 @@ export const isNoRoom = (error: unknown): boolean => NO_ROOM.includes(codeOf(err
 /** Whether a write was cut short: for lack of room, or by a broken disk. LMDB does not tell. */
 export const isCutShort = (error: unknown): boolean => codeOf(error) === EIO;
 
+/**
+ * Whether LMDB does nothing any more until the file is opened anew: so it is when a write of its first pages has failed,
+ * be it for lack of room.
+ *
+ * @param root - the open file
+ * @param look - reads something from it
+ */
+export function hasGivenUp(root: { resetReadTxn(): void }, look: () => unknown): boolean {
+  try {
+    // What is known from before would say nothing.
+    root.resetReadTxn();
+    look();
+    return false;
+  } catch (error) {
+    // Its number is not in all such errors.
+    return error instanceof Error && error.message.includes("MDB_PANIC");
+  }
+}
+
 /** Why something failed: lmdb-js tells the reason of a failed commit in a promise of its own. */
 export async function lmdbCause(error: unknown): Promise<unknown> {
   const reason = (error as { commitError?: PromiseLike<never> } | undefined)?.commitError;

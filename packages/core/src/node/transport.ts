@@ -44,6 +44,18 @@ class WatchfulRouter extends Router {
   }
 }
 
+/** ZMQ_SNDHWM, which zeromq.js does not have for a SUB. */
+const SEND_HIGH_WATER_MARK_OPTION = 23;
+const UNLIMITED = 0;
+
+/** A SUB whose publishers hear of all its prefixes: beyond a high-water mark ZeroMQ drops subscriptions without a word. */
+class HeardSubscriber extends Subscriber {
+  constructor(options: ConstructorParameters<typeof Subscriber>[0]) {
+    super(options);
+    this.setInt32Option(SEND_HIGH_WATER_MARK_OPTION, UNLIMITED);
+  }
+}
+
 /** No peer can know it, so none can say that another, or itself, is gone. */
 const FAREWELL_BYTES = 16;
 
@@ -101,7 +113,7 @@ function openSocket(spec: ResolvedSpec, farewell: Buffer | undefined): Socket {
   const writing = { sendHighWaterMark, sendTimeout: 0 };
   const reading = { receiveHighWaterMark, receiveTimeout: RECEIVE_TIMEOUT_MS };
   if (type === "publisher") return openPublisher(spec.subscriptions, { ...common, ...writing }, reading);
-  if (type === "subscriber") return new Subscriber({ ...common, ...reading });
+  if (type === "subscriber") return new HeardSubscriber({ ...common, ...reading });
   const options = {
     ...common,
     ...writing,

@@ -107,3 +107,19 @@ export class BareClient {
 }
 
 export const READY = "\x01";
+
+/** A promise and the way to resolve it. */
+export function signal(): { promise: Promise<void>; fire: () => void } {
+  let fire = (): void => undefined;
+  const promise = new Promise<void>((resolve) => {
+    fire = resolve;
+  });
+  return { promise, fire };
+}
+
+/** The next request of a worker. Rejects if the worker is closed. */
+export async function next<R>(worker: AsyncIterable<R>): Promise<R> {
+  const { done, value } = await worker[Symbol.asyncIterator]().next();
+  if (done === true) throw new Error("the worker is closed");
+  return value;
+}
