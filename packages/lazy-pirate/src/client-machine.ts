@@ -19,6 +19,7 @@ import type {
   RequestFailure,
 } from "./client-messages.js";
 import type { ResolvedClientOptions } from "./client-options.js";
+import { Crowd } from "./crowd.js";
 import { FAILURE_CODES, type Pending } from "./pending.js";
 import { type RequestEvent, requestLife } from "./request-life.js";
 import type { FailureReply, Reply, RequestId } from "./wire.js";
@@ -42,6 +43,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
   readonly #byCall = new Map<number, Pending>();
   readonly #bySequence = new Map<bigint, Pending>();
   readonly #timers = new DeadlineQueue<number>();
+  readonly #crowd = new Crowd();
   readonly #outputs = new Fifo<LazyPirateClientOutput>();
   #now = 0;
 
@@ -151,6 +153,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
       sent: 0,
       attemptStartedAt: this.#now,
       connection: undefined,
+      place: undefined,
     };
     this.stats.requests += 1;
     this.#byCall.set(call, pending);
@@ -173,6 +176,8 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     if (pending === undefined) return this.#dropReply(reply);
     if (reply.type === "reply") this.#step(pending, "reply", { body: reply.body });
     else this.#step(pending, "failure-reply", { message: reply.message });
+    if (number === this.#connections.current?.number)
+      this.#crowd.offer((waiting) => this.#step(waiting, "connected"));
   }
 
   #dropReply({ epoch, sequence }: RequestId): void {
@@ -219,13 +224,14 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
     }
   }
 
-  /** The socket's queue was full: this attempt was never sent, and waits for its time to be over. */
+  /** The socket's queue was full: this attempt was not sent, and waits until a reply shows that the queue has moved. */
   #notTaken(call: number): void {
     const pending = this.#byCall.get(call);
     if (pending?.state !== "sent") return;
     this.stats.refused += 1;
     this.#report({ type: "send-refused", at: this.#now, call });
     this.#step(pending, "not-taken");
+    this.#crowd.add(pending);
   }
 
   /** Whether the attempt that was handed to this connection is still the one that counts. */
@@ -273,6 +279,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
 
   #send(pending: Pending): void {
     const connection = this.#connections.current as Connection;
+    this.#crowd.leave(pending);
     pending.sent += 1;
     pending.connection = connection;
     noteEndpoint(pending.endpoints, connection);
@@ -315,6 +322,7 @@ export class LazyPirateClientMachine implements Machine<LazyPirateClientInput, L
 
   #release(pending: Pending): void {
     const { connection } = pending;
+    this.#crowd.leave(pending);
     pending.connection = undefined;
     if (connection !== undefined) this.#connections.release(connection);
   }

@@ -52,7 +52,7 @@ export type LazyPirateClientEvent =
       /** `late`: its request is over, answered or failed; `unknown`: never asked by this client. */
       readonly reason: "late" | "unknown";
     })
-  /** The socket's queue is full (`socket.maxQueued`): this attempt is not sent, and ends by its timeout. */
+  /** The socket's queue is full (`socket.maxQueued`): this attempt is not sent until a reply shows that the queue has moved. */
   | (StatusEvent & { readonly type: "send-refused"; readonly call: number })
   | (StatusEvent & { readonly type: "process-stalled"; readonly ms: number })
   | MessageDropped;

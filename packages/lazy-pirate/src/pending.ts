@@ -1,4 +1,4 @@
-import type { Connection, DeadlineEntry, Frames } from "@seaworthy/core";
+import type { Connection, DeadlineEntry, Frames, Link } from "@seaworthy/core";
 import type { RequestFailure } from "./client-messages.js";
 import type { RequestEvent, RequestState } from "./request-life.js";
 
@@ -17,6 +17,8 @@ export interface Pending {
   attemptStartedAt: number;
   /** Where the attempt that is under way was sent. */
   connection: Connection | undefined;
+  /** Its place among those that a full queue did not take. */
+  place: Link<Pending> | undefined;
 }
 
 /** The code of the error that an event ends a request with. */

@@ -1,3 +1,4 @@
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import {
   type LazyPirateClientInput,
   LazyPirateClientMachine,
@@ -8,32 +9,27 @@ import {
 
 export const EPOCH = 0x0102_0304_0506_0708n;
 
-type OutputOf<T extends LazyPirateClientOutput["type"]> = Extract<LazyPirateClientOutput, { type: T }>;
-
 /** A client machine in virtual time, with everything it put out. No jitter unless `random` says so. */
-export class ClientDriver {
-  readonly machine: LazyPirateClientMachine;
-  readonly outputs: LazyPirateClientOutput[] = [];
-  now = 0;
+export class ClientDriver extends MachineDriver<
+  LazyPirateClientInput,
+  LazyPirateClientOutput,
+  LazyPirateClientMachine
+> {
   #calls = 0;
 
   constructor(options: LazyPirateClientOptions = {}, random: () => number = () => 0) {
-    this.machine = new LazyPirateClientMachine(
-      resolveClientOptions({
-        timeoutMs: 1000,
-        attempts: 3,
-        backoff: { initialMs: 100, jitter: 0 },
-        ...options,
-      }),
-      EPOCH,
-      random,
+    super(
+      new LazyPirateClientMachine(
+        resolveClientOptions({
+          timeoutMs: 1000,
+          attempts: 3,
+          backoff: { initialMs: 100, jitter: 0 },
+          ...options,
+        }),
+        EPOCH,
+        random,
+      ),
     );
-  }
-
-  feed(input: LazyPirateClientInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    this.#collect();
-    return this;
   }
 
   /** Makes a request; returns its call number. */
@@ -64,21 +60,6 @@ export class ClientDriver {
     });
   }
 
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.machine.tick(this.now);
-      this.#collect();
-    }
-    this.now = now;
-    return this;
-  }
-
-  of<T extends LazyPirateClientOutput["type"]>(type: T): OutputOf<T>[] {
-    return this.outputs.filter((output): output is OutputOf<T> => output.type === type);
-  }
-
   /** The status events as `type` or `type:reason`. */
   get statuses(): string[] {
     return this.of("status").map(({ event }) =>
@@ -88,11 +69,5 @@ export class ClientDriver {
 
   get sends(): string[] {
     return this.of("send").map(({ call, connection }) => `${call}@${connection}`);
-  }
-
-  #collect(): void {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-    }
   }
 }

@@ -124,6 +124,40 @@ describe("a request", () => {
     expect(client.of("failed")[0]?.failure).toMatchObject({ attempts: 2, sent: 1 });
   });
 
+  it("that the full send queue refused is tried again at the next replies, two for each, within its attempt", () => {
+    const client = new ClientDriver().connected();
+    for (let call = 1; call <= 6; call++) client.request();
+    for (const call of [3, 4, 5, 6]) client.feed({ type: "not-taken", call });
+    client.reply(1);
+    expect(client.sends.slice(6)).toEqual(["3@0", "4@0"]);
+    // Behind those that have waited for longer.
+    client.feed({ type: "not-taken", call: 3 }).reply(2).reply(4);
+    expect(client.sends.slice(8)).toEqual(["5@0", "6@0", "3@0"]);
+    expect(client.reply(5).reply(6).reply(3).sends).toHaveLength(11);
+    expect(client.machine.stats).toMatchObject({ answered: 6, retries: 0, refused: 5 });
+  });
+
+  it("that the full send queue refused is not offered when it is over, between attempts, or with a connection", () => {
+    const client = new ClientDriver().connected().feed({ type: "connect", endpoint: "tcp://b:2" });
+    for (let call = 1; call <= 4; call++) client.request(call === 3 ? { timeoutMs: 100 } : {});
+    for (const call of [2, 3, 4]) client.feed({ type: "not-taken", call });
+    client.feed({ type: "abort", call: 2 });
+    client.until(50).feed({ type: "malformed", connection: 0, reason: "a word" }).until(100).reply(1);
+    expect(client.sends.slice(4)).toEqual(["4@0"]);
+    client.feed({ type: "not-taken", call: 4 }).feed({ type: "disconnect", endpoint: "tcp://a:1" });
+    client.feed({ type: "up", connection: 1 }).reply(1, 1).reply(1, 1);
+    expect(client.sends.slice(5)).toEqual(["4@1"]);
+  });
+
+  it("that the full send queue of a new connection refused is not tried at the replies over an old one", () => {
+    const client = new ClientDriver().connected().feed({ type: "connect", endpoint: "tcp://b:2" });
+    client.request();
+    client.feed({ type: "disconnect", endpoint: "tcp://a:1" }).feed({ type: "up", connection: 1 });
+    client.request();
+    client.feed({ type: "not-taken", call: 2 }).reply(1, 0);
+    expect(client.sends).toEqual(["1@0", "2@1"]);
+  });
+
   it("is no longer wanted in the socket's queue once its attempt is over", () => {
     const client = new ClientDriver().connected();
     client.request();

@@ -158,6 +158,16 @@ describe("many at once", () => {
     expect(server.stats()).toMatchObject({ run: count, undeliverable: 0 });
     expect(client.stats()).toMatchObject({ retries: 0, refused: 0 });
   });
+
+  it("more at once than the queue in front of the socket takes: none waits out its attempt", async () => {
+    const [, endpoint] = await echoServer({}, 100);
+    const client = newClient(endpoint, { timeoutMs: 100_000, socket: { maxQueued: 20 } });
+    await client.request("the connection stands");
+    const replies = await Promise.all(Array.from({ length: 1000 }, (_, n) => client.request(`${n}`)));
+    expect(replies.map(String)).toEqual(Array.from({ length: 1000 }, (_, n) => `${n}`));
+    expect(client.stats()).toMatchObject({ retries: 0, failed: 0 });
+    expect(client.stats().refused).toBeGreaterThan(0);
+  });
 });
 
 describe("retries", () => {

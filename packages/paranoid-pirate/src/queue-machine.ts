@@ -18,7 +18,7 @@ import type {
 import type { ResolvedQueueOptions } from "./queue-options.js";
 import type { WorkerCommand } from "./wire.js";
 import { WorkerBooks } from "./worker-books.js";
-import { type WorkerEvent, workerLife } from "./worker-life.js";
+import { type WorkerAction, type WorkerEvent, workerLife } from "./worker-life.js";
 import type { WorkerRecord } from "./worker-record.js";
 
 /** The rest of what is known when a worker's state changes. */
@@ -29,6 +29,7 @@ interface Particulars {
 }
 
 const NO_PARTICULARS: Particulars = {};
+const NOBODY: ReadonlySet<string> = new Set();
 
 /**
  * The protocol of a Paranoid Pirate queue (6/PPP): gives requests to the worker that has been ready for
@@ -117,7 +118,8 @@ export class ParanoidPirateQueueMachine
       case "worker-departed":
         return this.#departed(this.#workers.find(input.worker), "departed");
       case "client-departed":
-        return this.#desk.clientGone(input.client, now);
+        this.#desk.clientGone(input.client, now);
+        return this.#serve();
       case "undeliverable":
         this.#counters.undeliverable += 1;
         return this.#report({ type: "reply-undeliverable", at: now, reason: input.reason });
@@ -135,6 +137,7 @@ export class ParanoidPirateQueueMachine
   tick(now: number): void {
     this.#now = now;
     this.#desk.expire(now);
+    this.#serve();
     const occupied: WorkerRecord[] = [];
     for (let due = this.#workers.takeDue(now); due !== undefined; due = this.#workers.takeDue(now)) {
       if (due.request === undefined) this.#look(due);
@@ -154,18 +157,29 @@ export class ParanoidPirateQueueMachine
   #requested(envelope: Enveloped): void {
     const request = this.#desk.admit(envelope, this.#now);
     if (request === undefined) return;
-    const next = this.#workers.next(this.#now);
-    if (next === undefined) this.#desk.wait(request, this.#now);
-    else this.#step(next, "given-request", { request });
+    const next = this.#desk.waiting > 0 ? undefined : this.#workers.next(this.#now, NOBODY);
+    if (next !== undefined) return this.#step(next, "given-request", { request });
+    this.#desk.wait(request, this.#now);
+    this.#serve();
   }
 
   /** Gives what waits to those that are ready. */
   #serve(): void {
+    let passedOver = NOBODY;
     while (this.#desk.waiting > 0) {
-      const worker = this.#workers.next(this.#now);
+      const worker = this.#workers.next(this.#now, passedOver);
       if (worker === undefined) return;
-      this.#step(worker, "given-request", { request: this.#desk.next() as DeskRequest });
+      // What is given back needs a worker as well: there is never more of it than there are workers.
+      const maxLeft = this.#workers.size - this.#running;
+      const request = this.#desk.next((waiting) => this.#mayHave(worker, waiting), maxLeft);
+      if (request === undefined) passedOver = new Set([...passedOver, worker.party]);
+      else this.#step(worker, "given-request", { request });
     }
+  }
+
+  /** Who fails fast is free at all times: it would get what it gave back again and again, until it is given up. */
+  #mayHave({ party }: WorkerRecord, { givenBackBy }: DeskRequest): boolean {
+    return !givenBackBy.includes(party) || !this.#workers.hasOthers(givenBackBy);
   }
 
   #said(key: string, id: Uint8Array, command: WorkerCommand): void {
@@ -266,7 +280,13 @@ export class ParanoidPirateQueueMachine
     if (event === "silent" && transition.to !== "gone") this.#expired(worker);
     if (wasPresumedDead && transition.to === "ready") this.#returned(worker);
     if (transition.to === "gone") this.#strike(worker, particulars.reason);
-    switch (transition.action) {
+    this.#act(worker, transition.action, particulars);
+    // What waits for another than those that gave it back may wait for nobody now.
+    if (transition.to === "gone") this.#serve();
+  }
+
+  #act(worker: WorkerRecord, action: WorkerAction | undefined, particulars: Particulars): void {
+    switch (action) {
       case "deliver":
         return this.#deliver(worker, particulars.request as DeskRequest);
       case "answer":
@@ -281,6 +301,7 @@ export class ParanoidPirateQueueMachine
         this.#giveOn(worker);
         return this.#release(worker);
       case "restart":
+        this.#givenBack(worker);
         this.#giveOn(worker);
         worker.request = undefined;
         return this.#enlist(worker);
@@ -317,6 +338,11 @@ export class ParanoidPirateQueueMachine
     if (byteLength(body) > this.#options.maxBodyBytes) return this.#dropReply("body-too-large");
     this.#counters.answered += 1;
     this.#outputs.push({ type: "answer", route: request.route, body });
+  }
+
+  #givenBack(worker: WorkerRecord): void {
+    const request = worker.request as DeskRequest;
+    request.givenBackBy = [...request.givenBackBy, worker.party];
   }
 
   /** Its request goes to another, in front of all that wait. */

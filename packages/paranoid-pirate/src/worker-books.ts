@@ -60,13 +60,23 @@ export class WorkerBooks {
    * Whose turn it is, or `undefined`. When a process with many sessions hangs, they are taken for dead one after
    * the other, and what one had must not be given to the next, and so on: so whoever has been silent almost for
    * its liveness is passed over until it is heard.
+   *
+   * @param passedOver - parties whose turn it is not
    */
-  next(now: number): WorkerRecord | undefined {
+  next(now: number, passedOver: ReadonlySet<string>): WorkerRecord | undefined {
+    if (passedOver.size > 0) return this.#nextBut(passedOver, now);
     for (let worker = this.#prompt.first; worker !== undefined; worker = this.#prompt.first) {
       if (now < worker.doubtfulAt) return worker;
       this.#doubt(worker);
     }
     return undefined;
+  }
+
+  /** Whether there is a worker of another party than these. */
+  hasOthers(parties: readonly string[]): boolean {
+    let own = 0;
+    for (const party of parties) own += this.#byProcess.get(party)?.size ?? (this.#byKey.has(party) ? 1 : 0);
+    return this.#byKey.size > own;
   }
 
   /** The connection of a worker has ended: those of its process may have ended as well, one after the other. */
@@ -110,6 +120,17 @@ export class WorkerBooks {
   /** Our own process stood still: nobody's silence means anything yet. */
   stalled(now: number): void {
     for (const { heartbeat } of this.#byKey.values()) heartbeat.stalled(now);
+  }
+
+  #nextBut(passedOver: ReadonlySet<string>, now: number): WorkerRecord | undefined {
+    for (const worker of this.#prompt) {
+      if (passedOver.has(worker.party)) continue;
+      if (now < worker.doubtfulAt) return worker;
+      this.#doubt(worker);
+      // The list has changed.
+      return this.#nextBut(passedOver, now);
+    }
+    return undefined;
   }
 
   #doubt(worker: WorkerRecord): void {

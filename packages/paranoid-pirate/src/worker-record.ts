@@ -16,6 +16,8 @@ export class WorkerRecord {
   timer: DeadlineEntry<WorkerRecord> | undefined;
   /** Which of our processes it belongs to; `undefined` if it is not ours. */
   readonly process: string | undefined;
+  /** Who gives a request back if it does: its process, or itself. */
+  readonly party: string;
   /** It may be dead, and is given nothing until it is heard. */
   isLate = false;
   state: WorkerState = workerLife.initial;
@@ -29,6 +31,7 @@ export class WorkerRecord {
     this.id = id;
     this.key = frameKey(id);
     this.process = workerProcess(id);
+    this.party = this.process ?? this.key;
     this.isOurs = this.process !== undefined;
     this.heartbeat = new Heartbeat({ intervalMs, peerIntervalMs, liveness }, now);
   }

@@ -1,4 +1,5 @@
 import { Router } from "zeromq";
+import { piratesOf, ready } from "../../core/test/support/pirates.js";
 import {
   anyPort,
   BareClient,
@@ -9,28 +10,12 @@ import {
   record,
   reported,
 } from "../../core/test/support/queue-peers.js";
-import {
-  ParanoidPirateQueue,
-  type ParanoidPirateQueueOptions,
-  ParanoidPirateWorker,
-  type ParanoidPirateWorkerOptions,
-} from "../src/index.js";
+import { ParanoidPirateQueue, ParanoidPirateWorker } from "../src/index.js";
 
 export { anyPort, BareClient, BareDealer, closing, hasRead, READY, record, reported };
 
-/** A queue, bound on both sides. */
-export async function newQueue(
-  options: ParanoidPirateQueueOptions = {},
-): Promise<{ queue: ParanoidPirateQueue; frontend: string; backend: string }> {
-  const queue = closing(new ParanoidPirateQueue({ lingerMs: 0, ...options }));
-  return { queue, frontend: await queue.bindFrontend(anyPort), backend: await queue.bindBackend(anyPort) };
-}
-
-export function newWorker(backend: string, options: ParanoidPirateWorkerOptions = {}): ParanoidPirateWorker {
-  const worker = closing(new ParanoidPirateWorker({ lingerMs: 0, ...options }));
-  worker.connect(backend);
-  return worker;
-}
+export const pirates = piratesOf(ParanoidPirateQueue, ParanoidPirateWorker);
+export const { newQueue, newWorker } = pirates;
 
 export const HEARTBEAT = "\x02";
 
@@ -88,6 +73,10 @@ export class BareWorker {
     await this.send(HEARTBEAT);
   }
 }
+
+/** A bare worker that has said READY and been taken in. */
+export const readyWorker = (queue: ParanoidPirateQueue, backend: string, id?: Buffer): Promise<BareWorker> =>
+  ready(queue, new BareWorker(backend, id));
 
 /** A queue's side for workers on a bare ROUTER, from the text of 6/PPP; it has no clients. */
 export class BareQueue {

@@ -1,4 +1,5 @@
 import { frameKey, textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import {
   type ParanoidPirateQueueInput,
   ParanoidPirateQueueMachine,
@@ -13,20 +14,13 @@ import {
 export const ours = (name: string): string => workerRoutingId(name, 1);
 
 /** A queue machine in virtual time, with everything it put out. Workers and clients are named by their routing ids. */
-export class QueueDriver {
-  readonly machine: ParanoidPirateQueueMachine;
-  readonly outputs: ParanoidPirateQueueOutput[] = [];
-  now = 0;
-
+export class QueueDriver extends MachineDriver<
+  ParanoidPirateQueueInput,
+  ParanoidPirateQueueOutput,
+  ParanoidPirateQueueMachine
+> {
   constructor(options: ParanoidPirateQueueOptions = {}) {
-    this.machine = new ParanoidPirateQueueMachine(
-      resolveQueueOptions({ heartbeatMs: 100, liveness: 3, ...options }),
-    );
-  }
-
-  feed(input: ParanoidPirateQueueInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    return this.#collect();
+    super(new ParanoidPirateQueueMachine(resolveQueueOptions({ heartbeatMs: 100, liveness: 3, ...options })));
   }
 
   says(worker: string, command: WorkerCommand): this {
@@ -68,22 +62,6 @@ export class QueueDriver {
     return this.feed({ type: "unreachable", worker: key, reason: "peer-unknown", number });
   }
 
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.tick();
-    }
-    this.now = now;
-    return this;
-  }
-
-  /** Lets time pass until `now` as a host does that is woken late: with one tick at its end. */
-  late(now: number): this {
-    this.now = now;
-    return this.tick();
-  }
-
   /** Lets time pass until `now` while these workers say a heartbeat in each interval. */
   alive(now: number, ...workers: string[]): this {
     while (this.now < now) {
@@ -91,11 +69,6 @@ export class QueueDriver {
       for (const worker of workers) this.heartbeat(worker);
     }
     return this;
-  }
-
-  tick(): this {
-    this.machine.tick(this.now);
-    return this.#collect();
   }
 
   /** What was given to whom, as `number > worker`. */
@@ -134,18 +107,5 @@ export class QueueDriver {
       const reason = "reason" in event ? `:${event.reason}` : "";
       return [`${event.type}${reason}${"worker" in event ? ` ${event.worker}` : ""}`];
     });
-  }
-
-  /** Forgets what was put out so far. */
-  clear(): this {
-    this.outputs.length = 0;
-    return this;
-  }
-
-  #collect(): this {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-    }
-    return this;
   }
 }

@@ -1,5 +1,6 @@
 import { frameKey, textFrame } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
+import { workerRoutingId } from "../src/wire.js";
 import { ours, QueueDriver } from "./queue-driver.js";
 
 describe("heartbeats", () => {
@@ -284,4 +285,82 @@ it("counts as deadline whatever comes first, a heartbeat or the age of a request
   expect(queue.request().machine.deadline).toBe(50);
   expect(queue.ready("a").machine.deadline).toBe(100);
   expect(queue.request().machine.deadline).toBe(50);
+});
+
+describe("a worker that gives a request back", () => {
+  it("does not get it again while there is another, who is busy: a broken one would use up all of its deliveries", () => {
+    const queue = new QueueDriver({ maxDeliveries: 3 }).ready("sound").request().ready("broken");
+    queue.request().ready("broken").ready("broken");
+    expect(queue.deliveries).toEqual(["1 > sound", "2 > broken"]);
+    expect(queue.machine).toMatchObject({ waiting: 1, ready: 1, stats: { redelivered: 1 } });
+    expect(queue.reply("sound", 1).deliveries.slice(2)).toEqual(["2 > sound"]);
+  });
+
+  it("gets others meanwhile, of those that it has not had, while as many workers are free as have to take what it gave back", () => {
+    const queue = new QueueDriver().ready("sound", "idle").request().request().ready("broken");
+    queue.request().request().ready("broken").ready("broken");
+    expect(queue.deliveries.slice(2)).toEqual(["3 > broken"]);
+    queue.ready("other").ready("broken").request();
+    expect(queue.deliveries.slice(3)).toEqual(["4 > broken", "3 > other"]);
+    expect(queue.machine).toMatchObject({ waiting: 2, ready: 1 });
+    expect(queue.reply("sound", 1).deliveries.slice(5)).toEqual(["5 > broken", "4 > sound"]);
+    expect(queue.machine.stats).toMatchObject({ givenUp: 0 });
+  });
+
+  it("is passed over with all sessions of its process, for whoever is free behind them", () => {
+    const [first, second, third] = [1, 2, 3].map((n) => workerRoutingId("broken", n)) as [
+      string,
+      string,
+      string,
+    ];
+    const queue = new QueueDriver().ready("busy").request().ready(first).request();
+    queue.ready(second, third, first);
+    expect(queue.deliveries).toEqual(["1 > busy", `2 > ${first}`]);
+    expect(queue.ready("new").deliveries.slice(2)).toEqual(["2 > new"]);
+    expect(queue.machine).toMatchObject({ waiting: 0, ready: 3 });
+  });
+
+  it("gets it again if there is nobody else, or nobody any more", () => {
+    const alone = new QueueDriver({ maxDeliveries: 3 }).ready("a").request().ready("a").ready("a").ready("a");
+    expect(alone.deliveries).toEqual(["1 > a", "1 > a", "1 > a"]);
+    expect(alone.machine.stats).toMatchObject({ givenUp: 1 });
+    const left = new QueueDriver().ready("busy").request().ready("a").request().ready("a");
+    expect(left.deliveries).toEqual(["1 > busy", "2 > a"]);
+    left.leave("busy").reply("busy", 1);
+    expect(left.deliveries.slice(2)).toEqual(["2 > a"]);
+  });
+
+  it("is one of several that have given it back: it goes to who has not", () => {
+    const queue = new QueueDriver({ maxDeliveries: 5 }).ready("sound").request().ready("a", "b").request();
+    queue.ready("a").ready("b");
+    expect(queue.deliveries).toEqual(["1 > sound", "2 > a", "2 > b"]);
+    expect(queue.departed("sound").deliveries.slice(3)).toEqual(["2 > a", "1 > b"]);
+  });
+
+  it.each([
+    ["too old", (queue: QueueDriver) => queue.alive(500, "sound", "broken")],
+    [
+      "of a client that has gone",
+      (queue: QueueDriver) => queue.feed({ type: "client-departed", client: frameKey(textFrame("gone")) }),
+    ],
+  ])("gets the next when what it gave back is %s", (_what, dropped) => {
+    const queue = new QueueDriver({ maxWaitingMs: 500 }).ready("sound").request().ready("broken");
+    queue.request("gone").ready("broken").alive(400, "sound", "broken").request();
+    expect(queue.machine).toMatchObject({ waiting: 2, ready: 1 });
+    expect(dropped(queue).deliveries.slice(2)).toEqual(["3 > broken"]);
+  });
+
+  it("and has gone is nobody: what counts is who is there", () => {
+    const queue = new QueueDriver().ready("sound").request().ready("a", "b").request().ready("a").ready("b");
+    expect(queue.departed("a").deliveries).toEqual(["1 > sound", "2 > a", "2 > b"]);
+    expect(queue.leave("sound").reply("sound", 1).deliveries.slice(3)).toEqual(["2 > b"]);
+  });
+
+  it("leaves it to nobody who may be dead, until that one is heard", () => {
+    const [first, second] = [workerRoutingId("broken", 1), workerRoutingId("broken", 2)];
+    const queue = new QueueDriver().ready("busy").request().ready(first, second, "silent");
+    queue.alive(250, "busy", first, second).request().ready(first);
+    expect(queue.deliveries).toEqual(["1 > busy", `2 > ${first}`]);
+    expect(queue.heartbeat("silent").deliveries.slice(2)).toEqual(["2 > silent"]);
+  });
 });

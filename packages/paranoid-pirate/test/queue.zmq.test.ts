@@ -1,7 +1,12 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, it } from "vitest";
 import { Request } from "zeromq";
-import { ParanoidPirateQueue } from "../src/index.js";
+import {
+  closesWithItsScope,
+  publishesEvents,
+  refusesToBind,
+  tellsRoutingIdsApart,
+} from "../../core/test/support/pirates.js";
+import { ParanoidPirateQueue, type ParanoidPirateQueueOptions } from "../src/index.js";
 import {
   anyPort,
   BareClient,
@@ -11,19 +16,12 @@ import {
   hasRead,
   newQueue,
   newWorker,
+  pirates,
   READY,
+  readyWorker,
   record,
   reported,
 } from "./peers.js";
-
-/** A bare worker that has said READY and been taken in. */
-async function readyWorker(queue: ParanoidPirateQueue, backend: string, id?: Buffer): Promise<BareWorker> {
-  const joined = reported(queue, "worker-joined");
-  const worker = new BareWorker(backend, id);
-  await worker.send(READY);
-  await joined;
-  return worker;
-}
 
 describe("clients and workers", () => {
   it("plain REQ clients are answered by plain workers, with as many frames as they like", async () => {
@@ -51,25 +49,12 @@ describe("clients and workers", () => {
     expect(queue.stats()).toMatchObject({ requests: 2000, answered: 2000, redelivered: 0, dropped: 0 });
   });
 
-  it("fault: binary routing ids: workers whose ids are no text, and differ only as bytes", async () => {
-    const { queue, frontend, backend } = await newQueue();
-    const ids = [Buffer.from([0xff, 0x00, 0x01]), Buffer.from([0xfe, 0x00, 0x01]), Buffer.from([0xff])];
-    const joined = reported(queue, "worker-joined", 3);
-    const workers = ids.map((id) => new BareWorker(backend, id));
-    for (const worker of workers) await worker.send(READY);
-    expect(new Set((await joined).map((event) => "worker" in event && event.worker))).toEqual(
-      new Set(["ff0001", "fe0001", "ff"]),
-    );
-    const client = new BareClient(frontend);
-    const replies = Promise.all(["a", "b", "c"].map((text) => client.ask(text)));
-    const requests = await Promise.all(workers.map((worker) => worker.request()));
-    for (const [index, request] of requests.entries()) {
-      await workers[index]?.reply(request, `${request.at(-1)} by ${index}`);
-    }
-    const order = (await replies).map((reply) => reply.split(" by ")[0]);
-    expect(order).toEqual(["a", "b", "c"]);
-    expect(new Set((await replies).map((reply) => reply.split(" by ")[1]))).toEqual(new Set(["0", "1", "2"]));
-  });
+  it("fault: binary routing ids: workers whose ids are no text, and differ only as bytes", () =>
+    tellsRoutingIdsApart(
+      pirates,
+      (backend, id) => new BareWorker(backend, id),
+      (worker) => worker.request(),
+    ));
 
   it("fault: a busy worker never gets a second request because of a heartbeat", async () => {
     const { queue, frontend, backend } = await newQueue();
@@ -89,38 +74,29 @@ describe("clients and workers", () => {
   });
 });
 
-describe("workers that die", () => {
-  it("fault: no request is lost with its worker: the end of its connection is known at once", async () => {
-    // No heartbeat is missed within a test.
-    const { queue, frontend, backend } = await newQueue({ heartbeatMs: 60_000 });
-    expect(queue.stats().detectsDepartures).toBe(true);
-    const worker = await readyWorker(queue, backend);
-    const reply = new BareClient(frontend).ask("x");
-    await worker.request();
-    const events = record(queue);
-    const redelivered = reported(queue, "request-redelivered");
-    worker.close();
-    await redelivered;
-    expect(events).toEqual(["worker-gone:departed", "request-redelivered"]);
-    void (await readyWorker(queue, backend)).echo();
-    expect(await reply).toBe("x");
-  });
+/** A request whose worker is gone is given to the next, once the queue knows, by this reason, that it is gone. */
+async function outlivesWorker(options: ParanoidPirateQueueOptions, reason: string): Promise<void> {
+  const { queue, frontend, backend } = await newQueue(options);
+  expect(queue.stats().detectsDepartures).toBe(options.detectDepartures ?? true);
+  const worker = await readyWorker(queue, backend);
+  const reply = new BareClient(frontend).ask("x");
+  await worker.request();
+  const events = record(queue);
+  const redelivered = reported(queue, "request-redelivered");
+  worker.close();
+  await redelivered;
+  expect(events).toEqual([`worker-gone:${reason}`, "request-redelivered"]);
+  void (await readyWorker(queue, backend)).echo();
+  expect(await reply).toBe("x");
+}
 
-  it("and without that, when a heartbeat finds nobody", async () => {
-    const options = { heartbeatMs: 50, liveness: 1000, detectDepartures: false };
-    const { queue, frontend, backend } = await newQueue(options);
-    expect(queue.stats().detectsDepartures).toBe(false);
-    const worker = await readyWorker(queue, backend);
-    const reply = new BareClient(frontend).ask("x");
-    await worker.request();
-    const events = record(queue);
-    const redelivered = reported(queue, "request-redelivered");
-    worker.close();
-    await redelivered;
-    expect(events).toEqual(["worker-gone:peer-unknown", "request-redelivered"]);
-    void (await readyWorker(queue, backend)).echo();
-    expect(await reply).toBe("x");
-  });
+describe("workers that die", () => {
+  it("fault: no request is lost with its worker: the end of its connection is known at once", () =>
+    // No heartbeat is missed within a test.
+    outlivesWorker({ heartbeatMs: 60_000 }, "departed"));
+
+  it("and without that, when a heartbeat finds nobody", () =>
+    outlivesWorker({ heartbeatMs: 50, liveness: 1000, detectDepartures: false }, "peer-unknown"));
 
   it("nor with a process of many sessions, all of which die with it", async () => {
     const { queue, frontend, backend } = await newQueue({ maxDeliveries: 2, heartbeatMs: 60_000 });
@@ -255,14 +231,8 @@ describe("binding", () => {
     expect(await new BareClient(frontend2).ask("two")).toBe("two");
   });
 
-  it("a port in use, or what is no endpoint, is refused", async () => {
-    const { queue, frontend, backend } = await newQueue();
-    const taken = { name: "BindError", code: "ERR_BIND" };
-    await expect(queue.bindBackend(frontend)).rejects.toMatchObject({ ...taken, endpoint: frontend });
-    await expect(queue.bindFrontend(backend)).rejects.toMatchObject({ ...taken, endpoint: backend });
-    await expect(queue.bindFrontend("localhost")).rejects.toThrow("ParanoidPirateQueue: an endpoint");
-    await expect(queue.bindBackend("tcp://127.0.0.1")).rejects.toThrow("tcp://host:port");
-  });
+  it("a port in use, or what is no endpoint, is refused", () =>
+    refusesToBind(pirates, "ParanoidPirateQueue"));
 });
 
 describe("closing", () => {
@@ -295,33 +265,15 @@ describe("closing", () => {
     expect(queue.stats()).toMatchObject({ running: 0, expired: 1 });
   });
 
-  it("`await using` closes", async () => {
-    let queue: ParanoidPirateQueue;
-    {
-      await using scoped = new ParanoidPirateQueue();
-      queue = scoped;
-    }
-    await expect(queue.bindFrontend(anyPort)).rejects.toMatchObject({ name: "ClosedError" });
-  });
+  it("`await using` closes", () => closesWithItsScope(() => new ParanoidPirateQueue()));
 });
 
 describe("status", () => {
-  it("events are published on the diagnostics channel with their role, and stats tell what is there", async () => {
-    const messages: unknown[] = [];
-    const listen = (message: unknown) => messages.push(message);
-    subscribe("seaworthy:paranoid-pirate", listen);
-    try {
-      const { queue, frontend, backend } = await newQueue({ heartbeatMs: 60_000 });
-      void (await readyWorker(queue, backend, Buffer.from("w"))).echo();
-      expect(await new BareClient(frontend).ask("x")).toBe("x");
-      const event = expect.objectContaining({ type: "worker-joined", worker: "w", at: expect.any(Number) });
-      expect(messages).toContainEqual({ role: queue, event });
-      expect(queue.stats()).toMatchObject({
-        ...{ requests: 1, delivered: 1, answered: 1, workers: 1, ready: 1, waiting: 0, running: 0 },
-        sockets: { sent: 2, refused: 0 },
-      });
-    } finally {
-      unsubscribe("seaworthy:paranoid-pirate", listen);
-    }
-  });
+  it("events are published on the diagnostics channel with their role, and stats tell what is there", () =>
+    publishesEvents(
+      "paranoid-pirate",
+      () => newQueue({ heartbeatMs: 60_000 }),
+      async (queue, backend, id) => void (await readyWorker(queue, backend, id)).echo(),
+      { requests: 1, delivered: 1, answered: 1, workers: 1, ready: 1, waiting: 0, running: 0 },
+    ));
 });

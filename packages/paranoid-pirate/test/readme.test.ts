@@ -1,34 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Readme } from "../../core/test/support/readme.js";
-import type { ParanoidPirateQueueEvent, ParanoidPirateWorkerEvent } from "../src/index.js";
 import { resolveQueueOptions, resolveWorkerOptions } from "../src/machine.js";
-
-// The compiler sees to it that none is missing here.
-const queueEvents: Record<ParanoidPirateQueueEvent["type"], true> = {
-  "worker-joined": true,
-  "worker-left": true,
-  "worker-expired": true,
-  "worker-returned": true,
-  "worker-gone": true,
-  "worker-refused": true,
-  "request-redelivered": true,
-  "request-given-up": true,
-  "request-dropped": true,
-  "reply-dropped": true,
-  "reply-undeliverable": true,
-  "message-dropped": true,
-  "process-stalled": true,
-};
-const workerEvents: Record<ParanoidPirateWorkerEvent["type"], true> = {
-  "session-opened": true,
-  "session-lost": true,
-  "session-closed": true,
-  "handler-failed": true,
-  "reply-dropped": true,
-  "request-refused": true,
-  "message-dropped": true,
-  "process-stalled": true,
-};
+import { queueEvents, workerEvents } from "./names.js";
 
 const readme = await Readme.of(import.meta.url);
 

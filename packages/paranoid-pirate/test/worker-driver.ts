@@ -1,4 +1,5 @@
 import { textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import {
   type ParanoidPirateWorkerInput,
   ParanoidPirateWorkerMachine,
@@ -9,19 +10,14 @@ import {
 } from "../src/machine.js";
 
 /** A worker machine in virtual time, with everything it put out. No jitter. */
-export class WorkerDriver {
-  readonly machine: ParanoidPirateWorkerMachine;
-  readonly outputs: ParanoidPirateWorkerOutput[] = [];
-  now = 0;
-
+export class WorkerDriver extends MachineDriver<
+  ParanoidPirateWorkerInput,
+  ParanoidPirateWorkerOutput,
+  ParanoidPirateWorkerMachine
+> {
   constructor(options: ParanoidPirateWorkerOptions = {}) {
     const resolved = resolveWorkerOptions({ heartbeatMs: 100, reconnect: { jitter: 0 }, ...options });
-    this.machine = new ParanoidPirateWorkerMachine(resolved, () => 0);
-  }
-
-  feed(input: ParanoidPirateWorkerInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    return this.#collect();
+    super(new ParanoidPirateWorkerMachine(resolved, () => 0));
   }
 
   demand(count = 1): this {
@@ -77,17 +73,6 @@ export class WorkerDriver {
     return this.feed({ type: "drop", ticket, ...(reason === undefined ? {} : { reason }) });
   }
 
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.machine.tick(this.now);
-      this.#collect();
-    }
-    this.now = now;
-    return this;
-  }
-
   /** Lets time pass until `now` while the queue says a heartbeat in each interval. */
   alive(now: number, connection = 1): this {
     while (this.now < now) this.until(Math.min(now, this.now + 50)).heartbeat(connection);
@@ -133,18 +118,5 @@ export class WorkerDriver {
       if (event.type === "session-lost") return [`${event.type}:${event.how} ${event.pauseMs}`];
       return ["reason" in event ? `${event.type}:${event.reason}` : event.type];
     });
-  }
-
-  /** Forgets what was put out so far. */
-  clear(): this {
-    this.outputs.length = 0;
-    return this;
-  }
-
-  #collect(): this {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-    }
-    return this;
   }
 }

@@ -1,65 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { curveKeyPair } from "zeromq";
-import { type IncomingRequest, ParanoidPirateWorker } from "../src/index.js";
-import { BareClient, BareQueue, closing, newQueue, newWorker, READY, record, reported } from "./peers.js";
-
-/** A promise and the way to resolve it. */
-function signal<T = void>(): { promise: Promise<T>; fire: (value: T) => void } {
-  let fire = (_value: T): void => undefined;
-  const promise = new Promise<T>((resolve) => {
-    fire = resolve;
-  });
-  return { promise, fire };
-}
-
-const next = async (worker: ParanoidPirateWorker): Promise<IncomingRequest> => {
-  const { value } = await worker[Symbol.asyncIterator]().next();
-  if (value === undefined) throw new Error("the worker is closed");
-  return value;
-};
+import {
+  encryptsForWorkers,
+  refusesReplies,
+  refusesWrongUse,
+  runsThreeAtATime,
+  servesTwoQueues,
+  takesOneAtATime,
+} from "../../core/test/support/pirates.js";
+import { next } from "../../core/test/support/queue-peers.js";
+import { ParanoidPirateWorker } from "../src/index.js";
+import { BareClient, BareQueue, newQueue, newWorker, pirates, READY, record, reported } from "./peers.js";
 
 describe("requests", () => {
-  it("concurrency n is n sessions, and never more than n handlers", async () => {
-    const { queue, frontend, backend } = await newQueue();
-    const joined = reported(queue, "worker-joined", 3);
-    const worker = newWorker(backend);
-    let [running, most] = [0, 0];
-    let full = signal();
-    void worker.serve(
-      async ({ body }) => {
-        running += 1;
-        most = Math.max(most, running);
-        if (running === 3) full.fire();
-        await full.promise;
-        running -= 1;
-        if (running === 0) full = signal();
-        return body;
-      },
-      { concurrency: 3 },
-    );
-    await joined;
-    expect(queue.stats().workers).toBe(3);
-    expect(worker.stats().sessions).toBe(3);
-    const client = new BareClient(frontend);
-    const questions = Array.from({ length: 30 }, (_, index) => String(index));
-    expect(await Promise.all(questions.map((text) => client.ask(text)))).toEqual(questions);
-    expect(most).toBe(3);
-    expect(queue.stats().workers).toBe(3);
-  });
+  it("concurrency n is n sessions, and never more than n handlers", () => runsThreeAtATime(pirates));
 
-  it("`for await` takes one at a time", async () => {
-    const { frontend, backend } = await newQueue();
-    const worker = newWorker(backend);
-    const client = new BareClient(frontend);
-    const replies = Promise.all(["a", "b", "stop"].map((text) => client.ask(text)));
-    for await (const request of worker) {
-      expect(worker.stats()).toMatchObject({ running: 1, waiting: 0, sessions: 1 });
-      await request.reply([...request.body, "!"]);
-      if (String(request.body[0]) === "stop") break;
-    }
-    expect(await replies).toEqual(["a|!", "b|!", "stop|!"]);
-    expect(worker.stats()).toMatchObject({ requests: 3, answered: 3 });
-  });
+  it("`for await` takes one at a time", () =>
+    takesOneAtATime(pirates, { running: 1, waiting: 0, sessions: 1 }));
 
   it("a handler that throws gives the request to another worker", async () => {
     const { queue, frontend, backend } = await newQueue();
@@ -76,6 +32,26 @@ describe("requests", () => {
     expect(await new BareClient(frontend).ask("x")).toBe("done by another");
     expect((await failed)[0]).toMatchObject({ message: "out of order" });
     expect((await redelivered)[0]).toMatchObject({ deliveries: 1 });
+  });
+
+  it("a worker whose handlers all throw costs no request, however many wait while the others are busy", async () => {
+    const { queue, frontend, backend } = await newQueue();
+    const joined = reported(queue, "worker-joined", 2);
+    void newWorker(backend).serve(() => {
+      throw new Error("out of order");
+    });
+    // It has its hands full until the other has failed.
+    const sound = newWorker(backend);
+    const failed = reported(queue, "request-redelivered");
+    void sound.serve(async ({ body }) => {
+      await failed;
+      return body;
+    });
+    await joined;
+    const clients = Array.from({ length: 21 }, () => new BareClient(frontend));
+    const replies = await Promise.all(clients.map((client, n) => client.ask(`${n}`)));
+    expect(replies).toEqual(Array.from({ length: 21 }, (_, n) => `${n}`));
+    expect(queue.stats()).toMatchObject({ answered: 21, givenUp: 0 });
   });
 
   it("that fail at every worker are given up after `maxDeliveries`", async () => {
@@ -103,45 +79,13 @@ describe("requests", () => {
     expect(await reply).toBe("y");
   });
 
-  it("too large a reply is refused by the limit's name, and the request is still to be answered", async () => {
-    const { frontend, backend } = await newQueue();
-    const worker = newWorker(backend, { maxBodyBytes: 10 });
-    const reply = new BareClient(frontend).ask("x");
-    const request = await next(worker);
-    await expect(request.reply("x".repeat(11))).rejects.toMatchObject({
-      code: "ERR_LIMIT_REACHED",
-      option: "maxBodyBytes",
-      retryable: false,
-    });
-    await expect(request.reply(undefined as never)).rejects.toThrow(TypeError);
-    await request.reply("short");
-    expect(await reply).toBe("short");
-  });
+  it("too large a reply is refused by the limit's name, and the request is still to be answered", () =>
+    refusesReplies(pirates));
 
-  it("of several queues are all served", async () => {
-    const [a, b] = [await newQueue(), await newQueue()];
-    const worker = newWorker(a.backend);
-    worker.connect(b.backend);
-    void worker.serve(({ body }) => body);
-    expect(await new BareClient(a.frontend).ask("a")).toBe("a");
-    expect(await new BareClient(b.frontend).ask("b")).toBe("b");
-    expect(worker.stats().sessions).toBe(2);
-  });
+  it("of several queues are all served", () => servesTwoQueues(pirates));
 
-  it("may be encrypted on their way to workers", async () => {
-    const [keys, mine] = [curveKeyPair(), curveKeyPair()];
-    const { queue, frontend, backend } = await newQueue({
-      backend: { curve: { server: true, secretKey: keys.secretKey } },
-    });
-    const plain = newWorker(backend, { heartbeatMs: 20 });
-    const failed = reported(plain, "session-lost");
-    void plain.serve(() => "stolen");
-    expect((await failed)[0]).toMatchObject({ how: "failed" });
-    const worker = newWorker(backend, { socket: { curve: { ...mine, serverKey: keys.publicKey } } });
-    void worker.serve(() => "safe");
-    expect(await new BareClient(frontend).ask("x")).toBe("safe");
-    expect(queue.stats().workers).toBe(1);
-  });
+  it("may be encrypted on their way to workers", () =>
+    encryptsForWorkers(pirates, (backend) => newWorker(backend, { heartbeatMs: 20 })));
 });
 
 describe("a queue that goes", () => {
@@ -283,11 +227,5 @@ describe("leaving", () => {
 });
 
 describe("wrong use", () => {
-  it("is refused by name", async () => {
-    const worker = closing(new ParanoidPirateWorker());
-    expect(() => worker.connect("localhost")).toThrow("ParanoidPirateWorker: an endpoint");
-    expect(() => worker.connect("tcp://*:5556")).toThrow("a host and a port to connect to");
-    await expect(worker.serve(undefined as never)).rejects.toThrow("the handler must be a function");
-    await expect(worker.serve(() => "x", { concurrency: 0 })).rejects.toThrow('option "concurrency"');
-  });
+  it("is refused by name", () => refusesWrongUse(new ParanoidPirateWorker(), "ParanoidPirateWorker"));
 });

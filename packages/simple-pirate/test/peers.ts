@@ -1,4 +1,5 @@
 import { Request, Router } from "zeromq";
+import { piratesOf, ready } from "../../core/test/support/pirates.js";
 import {
   anyPort,
   BareClient,
@@ -10,28 +11,12 @@ import {
   record,
   reported,
 } from "../../core/test/support/queue-peers.js";
-import {
-  SimplePirateQueue,
-  type SimplePirateQueueOptions,
-  SimplePirateWorker,
-  type SimplePirateWorkerOptions,
-} from "../src/index.js";
+import { SimplePirateQueue, SimplePirateWorker } from "../src/index.js";
 
 export { anyPort, BareClient, BareDealer, closing, hasRead, READY, record, reported };
 
-/** A queue, bound on both sides. */
-export async function newQueue(
-  options: SimplePirateQueueOptions = {},
-): Promise<{ queue: SimplePirateQueue; frontend: string; backend: string }> {
-  const queue = closing(new SimplePirateQueue({ lingerMs: 0, ...options }));
-  return { queue, frontend: await queue.bindFrontend(anyPort), backend: await queue.bindBackend(anyPort) };
-}
-
-export function newWorker(backend: string, options: SimplePirateWorkerOptions = {}): SimplePirateWorker {
-  const worker = closing(new SimplePirateWorker({ lingerMs: 0, ...options }));
-  worker.connect(backend);
-  return worker;
-}
+export const pirates = piratesOf(SimplePirateQueue, SimplePirateWorker);
+export const { newQueue, newWorker } = pirates;
 
 /** A worker on a bare REQ, as the guide's are: it says READY, and gets one request after another. */
 export class BareWorker extends Request {
@@ -58,17 +43,8 @@ export class BareWorker extends Request {
 }
 
 /** A bare worker that has said READY and been taken in. */
-export async function readyWorker(
-  queue: SimplePirateQueue,
-  backend: string,
-  id?: Buffer,
-): Promise<BareWorker> {
-  const joined = reported(queue, "worker-joined");
-  const worker = new BareWorker(backend, id);
-  await worker.send(READY);
-  await joined;
-  return worker;
-}
+export const readyWorker = (queue: SimplePirateQueue, backend: string, id?: Buffer): Promise<BareWorker> =>
+  ready(queue, new BareWorker(backend, id));
 
 /** Asks without waiting for replies; resolves when the queue has read all of them. */
 export async function askAll(queue: SimplePirateQueue, client: BareClient, texts: string[]): Promise<void> {

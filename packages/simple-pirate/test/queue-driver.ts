@@ -1,4 +1,5 @@
 import { frameKey, textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import {
   resolveQueueOptions,
   type SimplePirateQueueInput,
@@ -11,18 +12,13 @@ import {
 const text = (frames: readonly Uint8Array[]): string => Buffer.concat(frames).toString();
 
 /** A queue machine in virtual time, with everything it put out. Workers and clients go by their routing ids. */
-export class QueueDriver {
-  readonly machine: SimplePirateQueueMachine;
-  readonly outputs: SimplePirateQueueOutput[] = [];
-  now = 0;
-
+export class QueueDriver extends MachineDriver<
+  SimplePirateQueueInput,
+  SimplePirateQueueOutput,
+  SimplePirateQueueMachine
+> {
   constructor(options: SimplePirateQueueOptions = {}) {
-    this.machine = new SimplePirateQueueMachine(resolveQueueOptions(options));
-  }
-
-  feed(input: SimplePirateQueueInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    return this.#collect();
+    super(new SimplePirateQueueMachine(resolveQueueOptions(options)));
   }
 
   ready(...workers: string[]): this {
@@ -55,17 +51,6 @@ export class QueueDriver {
 
   close(): this {
     return this.feed({ type: "close" });
-  }
-
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.machine.tick(this.now);
-      this.#collect();
-    }
-    this.now = now;
-    return this;
   }
 
   /** What was given to whom, as `number > worker`. */
@@ -101,18 +86,5 @@ export class QueueDriver {
   get counts(): { workers: number; ready: number; busy: number; waiting: number } {
     const { workers, ready, busy, waiting } = this.machine;
     return { workers, ready, busy, waiting };
-  }
-
-  /** Forgets what was put out so far. */
-  clear(): this {
-    this.outputs.length = 0;
-    return this;
-  }
-
-  #collect(): this {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-    }
-    return this;
   }
 }

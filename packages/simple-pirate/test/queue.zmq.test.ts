@@ -1,6 +1,11 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, it } from "vitest";
 import { Request } from "zeromq";
+import {
+  closesWithItsScope,
+  publishesEvents,
+  refusesToBind,
+  tellsRoutingIdsApart,
+} from "../../core/test/support/pirates.js";
 import { SimplePirateQueue } from "../src/index.js";
 import {
   anyPort,
@@ -12,6 +17,7 @@ import {
   hasRead,
   newQueue,
   newWorker,
+  pirates,
   READY,
   readyWorker,
   reported,
@@ -134,25 +140,12 @@ describe("clients and workers", () => {
 });
 
 describe("binary routing ids", () => {
-  it("fault: of workers: they are no text, and may differ only as bytes", async () => {
-    const { queue, frontend, backend } = await newQueue();
-    const ids = [Buffer.from([0xff, 0x00, 0x01]), Buffer.from([0xfe, 0x00, 0x01]), Buffer.from([0xff])];
-    const joined = reported(queue, "worker-joined", 3);
-    const workers = ids.map((id) => new BareWorker(backend, id));
-    for (const worker of workers) await worker.send(READY);
-    expect(new Set((await joined).map((event) => "worker" in event && event.worker))).toEqual(
-      new Set(["ff0001", "fe0001", "ff"]),
-    );
-    const client = new BareClient(frontend);
-    const replies = Promise.all(["a", "b", "c"].map((text) => client.ask(text)));
-    const requests = await Promise.all(workers.map((worker) => worker.receive()));
-    for (const [index, request] of requests.entries()) {
-      await workers[index]?.reply(request, `${request.at(-1)} by ${index}`);
-    }
-    const told = (await replies).map((reply) => reply.split(" by "));
-    expect(told.map(([text]) => text)).toEqual(["a", "b", "c"]);
-    expect(new Set(told.map(([, by]) => by))).toEqual(new Set(["0", "1", "2"]));
-  });
+  it("fault: of workers: they are no text, and may differ only as bytes", () =>
+    tellsRoutingIdsApart(
+      pirates,
+      (backend, id) => new BareWorker(backend, id),
+      (worker) => worker.receive(),
+    ));
 
   it("fault: a client whose routing id begins with the byte 1 gets its replies", async () => {
     const { queue, frontend, backend } = await newQueue();
@@ -176,14 +169,7 @@ describe("binding", () => {
     expect(await replies).toEqual(["0", "1"]);
   });
 
-  it("a port in use, or what is no endpoint, is refused", async () => {
-    const { queue, frontend, backend } = await newQueue();
-    const taken = { name: "BindError", code: "ERR_BIND" };
-    await expect(queue.bindBackend(frontend)).rejects.toMatchObject({ ...taken, endpoint: frontend });
-    await expect(queue.bindFrontend(backend)).rejects.toMatchObject({ ...taken, endpoint: backend });
-    await expect(queue.bindFrontend("localhost")).rejects.toThrow("SimplePirateQueue: an endpoint");
-    await expect(queue.bindBackend("tcp://127.0.0.1")).rejects.toThrow("tcp://host:port");
-  });
+  it("a port in use, or what is no endpoint, is refused", () => refusesToBind(pirates, "SimplePirateQueue"));
 });
 
 describe("closing", () => {
@@ -222,33 +208,15 @@ describe("closing", () => {
     expect(queue.stats()).toMatchObject({ ready: 1, busy: 0 });
   });
 
-  it("`await using` closes", async () => {
-    let queue: SimplePirateQueue;
-    {
-      await using scoped = new SimplePirateQueue();
-      queue = scoped;
-    }
-    await expect(queue.bindFrontend(anyPort)).rejects.toMatchObject({ name: "ClosedError" });
-  });
+  it("`await using` closes", () => closesWithItsScope(() => new SimplePirateQueue()));
 });
 
 describe("status", () => {
-  it("events are published on the diagnostics channel with their role, and stats tell what is there", async () => {
-    const messages: unknown[] = [];
-    const listen = (message: unknown) => messages.push(message);
-    subscribe("seaworthy:simple-pirate", listen);
-    try {
-      const { queue, frontend, backend } = await newQueue();
-      void (await readyWorker(queue, backend, Buffer.from("w"))).echo();
-      expect(await new BareClient(frontend).ask("x")).toBe("x");
-      const event = expect.objectContaining({ type: "worker-joined", worker: "w", at: expect.any(Number) });
-      expect(messages).toContainEqual({ role: queue, event });
-      expect(queue.stats()).toMatchObject({
-        ...{ requests: 1, dispatched: 1, answered: 1, workers: 1, ready: 1, busy: 0, waiting: 0 },
-        sockets: { sent: 2, refused: 0 },
-      });
-    } finally {
-      unsubscribe("seaworthy:simple-pirate", listen);
-    }
-  });
+  it("events are published on the diagnostics channel with their role, and stats tell what is there", () =>
+    publishesEvents(
+      "simple-pirate",
+      newQueue,
+      async (queue, backend, id) => void (await readyWorker(queue, backend, id)).echo(),
+      { requests: 1, dispatched: 1, answered: 1, workers: 1, ready: 1, busy: 0, waiting: 0 },
+    ));
 });

@@ -1,4 +1,5 @@
 import { textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import {
   resolveWorkerOptions,
   type SimplePirateWorkerInput,
@@ -10,18 +11,13 @@ import {
 const text = (frames: readonly Uint8Array[]): string => Buffer.concat(frames).toString();
 
 /** A worker machine in virtual time, with everything it put out. Its pauses are as long as they can be. */
-export class WorkerDriver {
-  readonly machine: SimplePirateWorkerMachine;
-  readonly outputs: SimplePirateWorkerOutput[] = [];
-  now = 0;
-
+export class WorkerDriver extends MachineDriver<
+  SimplePirateWorkerInput,
+  SimplePirateWorkerOutput,
+  SimplePirateWorkerMachine
+> {
   constructor(options: SimplePirateWorkerOptions = {}) {
-    this.machine = new SimplePirateWorkerMachine(resolveWorkerOptions(options), () => 0);
-  }
-
-  feed(input: SimplePirateWorkerInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    return this.#collect();
+    super(new SimplePirateWorkerMachine(resolveWorkerOptions(options), () => 0));
   }
 
   demand(count = 1): this {
@@ -68,17 +64,6 @@ export class WorkerDriver {
     return this.feed({ type: "drop", ticket, ...(reason === undefined ? {} : { reason }) });
   }
 
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.machine.tick(this.now);
-      this.#collect();
-    }
-    this.now = now;
-    return this;
-  }
-
   /** What was said to queues, as `connection: READY` or `connection: reply to address`. */
   get said(): string[] {
     return this.outputs.flatMap((output) => {
@@ -121,18 +106,5 @@ export class WorkerDriver {
   get counts(): { sessions: number; ready: number; running: number; waiting: number } {
     const { sessions, ready, running, waiting } = this.machine;
     return { sessions, ready, running, waiting };
-  }
-
-  /** Forgets what was put out so far. */
-  clear(): this {
-    this.outputs.length = 0;
-    return this;
-  }
-
-  #collect(): this {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-    }
-    return this;
   }
 }

@@ -1,67 +1,33 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { curveKeyPair } from "zeromq";
-import { type IncomingRequest, SimplePirateWorker } from "../src/index.js";
-import { BareClient, BareQueue, closing, newQueue, newWorker, READY, record, reported } from "./peers.js";
-
-/** A promise and the way to resolve it. */
-function signal<T = void>(): { promise: Promise<T>; fire: (value: T) => void } {
-  let fire = (_value: T): void => undefined;
-  const promise = new Promise<T>((resolve) => {
-    fire = resolve;
-  });
-  return { promise, fire };
-}
-
-const next = async (worker: SimplePirateWorker): Promise<IncomingRequest> => {
-  const { value } = await worker[Symbol.asyncIterator]().next();
-  if (value === undefined) throw new Error("the worker is closed");
-  return value;
-};
+import {
+  encryptsForWorkers,
+  refusesReplies,
+  refusesWrongUse,
+  runsThreeAtATime,
+  servesTwoQueues,
+  takesOneAtATime,
+} from "../../core/test/support/pirates.js";
+import { next, signal } from "../../core/test/support/queue-peers.js";
+import { SimplePirateWorker } from "../src/index.js";
+import {
+  BareClient,
+  BareQueue,
+  closing,
+  newQueue,
+  newWorker,
+  pirates,
+  READY,
+  record,
+  reported,
+} from "./peers.js";
 
 describe("requests", () => {
-  it("concurrency n is n sessions, and never more than n handlers", async () => {
-    const { queue, frontend, backend } = await newQueue();
-    const joined = reported(queue, "worker-joined", 3);
-    const worker = newWorker(backend);
-    let [running, most] = [0, 0];
-    let full = signal();
-    void worker.serve(
-      async ({ body }) => {
-        running += 1;
-        most = Math.max(most, running);
-        if (running === 3) full.fire();
-        await full.promise;
-        running -= 1;
-        if (running === 0) full = signal();
-        return body;
-      },
-      { concurrency: 3 },
-    );
-    await joined;
-    expect(queue.stats().workers).toBe(3);
-    expect(worker.stats().sessions).toBe(3);
-    const client = new BareClient(frontend);
-    const questions = Array.from({ length: 30 }, (_, index) => String(index));
-    expect(await Promise.all(questions.map((text) => client.ask(text)))).toEqual(questions);
-    expect(most).toBe(3);
-    expect(queue.stats().workers).toBe(3);
-  });
+  it("concurrency n is n sessions, and never more than n handlers", () => runsThreeAtATime(pirates));
 
-  it("`for await` takes one at a time", async () => {
-    const { frontend, backend } = await newQueue();
-    const worker = newWorker(backend);
-    const client = new BareClient(frontend);
-    const replies = Promise.all(["a", "b", "stop"].map((text) => client.ask(text)));
-    for await (const request of worker) {
-      expect(worker.stats()).toMatchObject({ running: 1, waiting: 0, sessions: 1, ready: 0 });
-      await request.reply([...request.body, "!"]);
-      if (String(request.body[0]) === "stop") break;
-    }
-    expect(await replies).toEqual(["a|!", "b|!", "stop|!"]);
-    expect(worker.stats()).toMatchObject({ requests: 3, answered: 3 });
-  });
+  it("`for await` takes one at a time", () =>
+    takesOneAtATime(pirates, { running: 1, waiting: 0, sessions: 1, ready: 0 }));
 
   it("no session is opened before the application asks for a request", async () => {
     const { queue, backend } = await newQueue();
@@ -107,20 +73,8 @@ describe("requests", () => {
     expect(queue.stats()).toMatchObject({ lost: 1, answered: 1 });
   });
 
-  it("too large a reply is refused by the limit's name, and the request is still to be answered", async () => {
-    const { frontend, backend } = await newQueue();
-    const worker = newWorker(backend, { maxBodyBytes: 10 });
-    const reply = new BareClient(frontend).ask("x");
-    const request = await next(worker);
-    await expect(request.reply("x".repeat(11))).rejects.toMatchObject({
-      code: "ERR_LIMIT_REACHED",
-      option: "maxBodyBytes",
-      retryable: false,
-    });
-    await expect(request.reply(undefined as never)).rejects.toThrow(TypeError);
-    await request.reply("short");
-    expect(await reply).toBe("short");
-  });
+  it("too large a reply is refused by the limit's name, and the request is still to be answered", () =>
+    refusesReplies(pirates));
 
   it("too large a request is refused, and its session is ready for the next one", async () => {
     const { queue, frontend, backend } = await newQueue();
@@ -135,15 +89,7 @@ describe("requests", () => {
     expect(queue.stats()).toMatchObject({ lost: 1, workers: 1 });
   });
 
-  it("of several queues are all served", async () => {
-    const [a, b] = [await newQueue(), await newQueue()];
-    const worker = newWorker(a.backend);
-    worker.connect(b.backend);
-    void worker.serve(({ body }) => body);
-    expect(await new BareClient(a.frontend).ask("a")).toBe("a");
-    expect(await new BareClient(b.frontend).ask("b")).toBe("b");
-    expect(worker.stats().sessions).toBe(2);
-  });
+  it("of several queues are all served", () => servesTwoQueues(pirates));
 
   it("of several queues are run one after another where the concurrency is 1", async () => {
     const [a, b] = [new BareQueue(), new BareQueue()];
@@ -165,20 +111,8 @@ describe("requests", () => {
     expect((await b.receive()).slice(1)).toEqual(["client", "", "2"]);
   });
 
-  it("may be encrypted on their way to workers", async () => {
-    const [keys, mine] = [curveKeyPair(), curveKeyPair()];
-    const { queue, frontend, backend } = await newQueue({
-      backend: { curve: { server: true, secretKey: keys.secretKey } },
-    });
-    const plain = newWorker(backend, { connectTimeoutMs: 100 });
-    const failed = reported(plain, "session-lost");
-    void plain.serve(() => "stolen");
-    expect((await failed)[0]).toMatchObject({ how: "failed" });
-    const worker = newWorker(backend, { socket: { curve: { ...mine, serverKey: keys.publicKey } } });
-    void worker.serve(() => "safe");
-    expect(await new BareClient(frontend).ask("x")).toBe("safe");
-    expect(queue.stats().workers).toBe(1);
-  });
+  it("may be encrypted on their way to workers", () =>
+    encryptsForWorkers(pirates, (backend) => newWorker(backend, { connectTimeoutMs: 100 })));
 });
 
 describe("a queue that does what ours does not", () => {
@@ -391,11 +325,5 @@ describe("leaving", () => {
 });
 
 describe("wrong use", () => {
-  it("is refused by name", async () => {
-    const worker = closing(new SimplePirateWorker());
-    expect(() => worker.connect("localhost")).toThrow("SimplePirateWorker: an endpoint");
-    expect(() => worker.connect("tcp://*:5556")).toThrow("a host and a port to connect to");
-    await expect(worker.serve(undefined as never)).rejects.toThrow("the handler must be a function");
-    await expect(worker.serve(() => "x", { concurrency: 0 })).rejects.toThrow('option "concurrency"');
-  });
+  it("is refused by name", () => refusesWrongUse(new SimplePirateWorker(), "SimplePirateWorker"));
 });
