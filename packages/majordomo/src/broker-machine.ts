@@ -84,8 +84,7 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     });
     this.#listings = new Listings({
       services: () => this.services().filter(({ workers }) => workers > 0),
-      workers: (key) => this.#workforce.infos(this.#now, key),
-      isOffered: (key) => this.#services.find(key)?.isOffered ?? false,
+      workers: () => this.#workforce.infosByService(this.#now),
     });
   }
 
@@ -217,8 +216,10 @@ export class MajordomoBrokerMachine implements Machine<MajordomoBrokerInput, Maj
     if (isReserved(input.service)) return this.#manage(input);
     const original = this.#requests.original(input);
     if (original !== undefined) {
+      if (!this.#requests.join(original, input, this.#now))
+        return this.#refuse(input, "limit", "maxHeldBytes");
       this.#counters.joined += 1;
-      return this.#requests.join(original, input, this.#now);
+      return;
     }
     if (this.#isClosing) return this.#refuse(input, "closing", NO_TEXT);
     const known = this.#services.named(input.service);

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { waitAtMost } from "@seaworthy/core/node";
 import { destination, type Logger, pino, stdTimeFunctions } from "pino";
 import type { LogLevel } from "./daemon-status-log.js";
@@ -38,9 +37,11 @@ export function openLog(name: string, level: LogLevel): DaemonLog {
   return {
     logger,
     async close() {
-      const closed = once(stream, "close");
-      stream.end();
-      await waitAtMost(FLUSH_MS, (done) => void closed.then(done));
+      await waitAtMost(FLUSH_MS, (done) => {
+        // Not by `once()`, which rejects if the last lines cannot be written.
+        stream.on("close", done);
+        stream.end();
+      });
       // Or the end of the process would wait for the reader.
       stream.destroy();
     },

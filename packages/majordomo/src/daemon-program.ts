@@ -19,8 +19,9 @@ const EXIT_SIGNAL = 128;
  * @returns the code to exit with
  */
 export async function runProgram(name: string, main: () => Promise<number>): Promise<number> {
-  // Whoever started this may read no further than to "ready".
+  // Whoever started this may read no further than to "ready", and may have gone when something is wrong.
   process.stdout.on("error", () => undefined);
+  process.stderr.on("error", () => undefined);
   try {
     return await main();
   } catch (error) {

@@ -10,16 +10,15 @@ const NONE = textFrame("[]");
 export interface ListingSource {
   /** Services that workers offer. */
   services(): readonly ServiceInfo[];
-  /** Workers of all services, or of the one with this key. */
-  workers(service: string | undefined): readonly WorkerInfo[];
-  /** Whether workers offer the service with this key. */
-  isOffered(service: string): boolean;
+  /** Workers, by the keys of their services. All of them are looked at, so that is done once for all services. */
+  workers(): ReadonlyMap<string, readonly WorkerInfo[]>;
 }
 
 /** The texts of `mmi.services` and `mmi.workers`. All who ask within a moment are sent the same frame. */
 export class Listings {
   readonly #source: ListingSource;
   readonly #frames = new Map<string, Uint8Array>();
+  #workers: ReadonlyMap<string, readonly WorkerInfo[]> | undefined;
   #freshUntil = Number.NEGATIVE_INFINITY;
 
   constructor(source: ListingSource) {
@@ -31,6 +30,7 @@ export class Listings {
     if (now < this.#freshUntil) return;
     this.#freshUntil = now + MAX_AGE_MS;
     this.#frames.clear();
+    this.#workers = undefined;
   }
 
   /** All services that workers offer, as JSON. */
@@ -40,9 +40,12 @@ export class Listings {
 
   /** All workers, or those of one service, as JSON. */
   workers(service: Uint8Array): Uint8Array {
+    this.#workers ??= this.#source.workers();
+    const workers = this.#workers;
     const key = frameKey(service);
-    if (key === "") return this.#frame("*", () => this.#source.workers(undefined));
-    return this.#source.isOffered(key) ? this.#frame(`*${key}`, () => this.#source.workers(key)) : NONE;
+    if (key === "") return this.#frame("*", () => [...workers.values()].flat());
+    const offering = workers.get(key);
+    return offering === undefined ? NONE : this.#frame(`*${key}`, () => offering);
   }
 
   #frame(name: string, list: () => readonly object[]): Uint8Array {

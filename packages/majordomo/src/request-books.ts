@@ -106,9 +106,15 @@ export class RequestBooks {
   /**
    * A retry of what is at hand: its reply goes where this one came from, and its time begins anew. Connections are
    * read in turn, so what was sent over a lost one may be read after its retry over the next: that changes nothing.
+   *
+   * @returns whether there is room for its envelope, which may be a larger one
    */
-  join(request: ServiceRequest, input: ClientRequest, now: number): void {
-    if (attemptOf(input.route) < attemptOf(request.route)) return;
+  join(request: ServiceRequest, input: ClientRequest, now: number): boolean {
+    if (attemptOf(input.route) < attemptOf(request.route)) return true;
+    const more = memoryOf(input.route) - memoryOf(request.route);
+    if (more > 0 && this.#bytes + more > this.#limits.maxHeldBytes) return false;
+    this.#bytes += more;
+    request.joinedBytes += more;
     const client = this.#client(input.route);
     client.requests.append(request.mark);
     if (client !== request.client) this.#tidy(request.client);
@@ -119,6 +125,7 @@ export class RequestBooks {
     this.#stays(request);
     request.ttlMs = this.#ttlMs(input);
     if (request.holding === undefined) this.waits(request, now);
+    return true;
   }
 
   /** What came over the connection of a client. */
@@ -206,7 +213,7 @@ export class RequestBooks {
     this.waitsNoMore(request);
     this.#stays(request);
     this.#size -= 1;
-    this.#bytes -= request.bytes;
+    this.#bytes -= request.bytes + request.joinedBytes;
     if (request.key !== undefined) this.#byKey.delete(request.key);
     request.mark.unlink();
     this.#tidy(request.client);
@@ -270,6 +277,7 @@ class HeldRequest implements ServiceRequest {
   version: MdpVersion;
   client: ClientRecord;
   body: Frames;
+  joinedBytes = 0;
   deliveries = 0;
   holding: Holding | undefined = undefined;
   timer: DeadlineEntry<ServiceRequest> | undefined = undefined;

@@ -24,6 +24,8 @@ export interface ServiceRequest extends FairQueueItem {
   /** Its place among what that client asked for. */
   readonly mark: Link<ServiceRequest>;
   body: Frames;
+  /** By how much the envelope of its latest retry is larger than its own, which `bytes` has. */
+  joinedBytes: number;
   /** How often it has been given to a worker. */
   deliveries: number;
   /** The delivery whose reply is waited for, or `undefined` while it waits for a worker. */

@@ -18,7 +18,8 @@ const host = new URL(
 
 /** What is used of Piscina, in our words: its own types do not pass under `exactOptionalPropertyTypes`. */
 interface Pool {
-  run(task: ThreadTask, options?: { transferList: MessagePort[] }): Promise<ThreadResult>;
+  /** What was thrown and is as good as false, as `null` is, it does not take for an error: then there is no result. */
+  run(task: ThreadTask, options?: { transferList: MessagePort[] }): Promise<ThreadResult | null | undefined>;
   destroy(): Promise<void>;
   on(event: "error", listener: (error: unknown) => void): void;
 }
@@ -68,7 +69,7 @@ export class ThreadPool {
     pool.on("error", this.#onError);
     this.#pool = pool;
     const task = { handler: this.#handler };
-    await Promise.all(Array.from({ length: this.#threads }, () => pool.run(task)));
+    await Promise.all(Array.from({ length: this.#threads }, async () => resultOf(await pool.run(task))));
   }
 
   /**
@@ -83,7 +84,7 @@ export class ThreadPool {
       const body = ownFrames(request.body);
       const task = { handler: this.#handler, request: { body, port: port2 } };
       const pool = this.#pool as Pool;
-      const result = await pool.run(task, { transferList: [port2] });
+      const result = resultOf(await pool.run(task, { transferList: [port2] }));
       await relay.finish();
       if (result.body !== undefined) return result.body;
       throw new Error(result.failure);
@@ -96,6 +97,11 @@ export class ThreadPool {
   async close(): Promise<void> {
     await this.#pool?.destroy();
   }
+}
+
+function resultOf(result: ThreadResult | null | undefined): ThreadResult {
+  if (result) return result;
+  throw new Error("the thread failed with null, or with another value that says nothing");
 }
 
 /** Passes on what a thread and its request have to say to one another. */

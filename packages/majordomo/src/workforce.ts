@@ -55,8 +55,8 @@ export class Workforce {
   readonly #books = new WorkerBooks();
   /** What lost workers had, until it is known who else is lost. */
   readonly #orphans: Holding[] = [];
-  /** The same of workers whose connections have ended, for a moment. */
-  readonly #settling: Holding[] = [];
+  /** The same of workers whose connections have ended, for a moment, by number. */
+  readonly #settling = new Map<number, Holding>();
   #settledAt: number | undefined;
   #lastNumber = 0;
   readonly #pace: HeartbeatPace;
@@ -99,16 +99,15 @@ export class Workforce {
 
   /**
    * The connection of a worker has ended, or takes no more; false if no worker is known by this key. What never got
-   * there does not count as given.
+   * there does not count as given: of many deliveries that are refused, each is told by itself.
    */
   lost(key: string, reason: GoneReason, undelivered: number | undefined, now: number): boolean {
     this.#now = now;
     const worker = this.#books.find(key);
-    if (worker === undefined) return false;
-    const holding = undelivered === undefined ? undefined : worker.held.get(undelivered);
+    if (worker !== undefined) this.#step(worker, "departed", reason);
+    const holding = undelivered === undefined ? undefined : this.#settling.get(undelivered);
     if (holding !== undefined && holding.request.holding === holding) holding.request.deliveries -= 1;
-    this.#step(worker, "departed", reason);
-    return true;
+    return worker !== undefined;
   }
 
   tick(now: number): void {
@@ -173,21 +172,20 @@ export class Workforce {
     }
   }
 
-  /** @param service - key of the service, or `undefined` for the workers of all */
-  infos(now: number, service?: string): WorkerInfo[] {
-    const all = this.#books.all();
-    const wanted =
-      service === undefined ? all : [...all].filter((worker) => frameKey(worker.service.frame) === service);
-    return Array.from(wanted, (worker) => ({
-      id: worker.name,
-      service: worker.service.name,
-      protocol: worker.version,
-      credit: worker.credit,
-      running: worker.held.size,
-      isOurs: worker.isOurs,
-      isMissing: worker.state === "missing",
-      silentMs: now - worker.heartbeat.heardAt,
-    }));
+  infos(now: number): WorkerInfo[] {
+    return Array.from(this.#books.all(), (worker) => infoOf(worker, now));
+  }
+
+  /** The same by the keys of their services. */
+  infosByService(now: number): Map<string, WorkerInfo[]> {
+    const byService = new Map<string, WorkerInfo[]>();
+    for (const worker of this.#books.all()) {
+      const key = frameKey(worker.service.frame);
+      const infos = byService.get(key);
+      if (infos === undefined) byService.set(key, [infoOf(worker, now)]);
+      else infos.push(infoOf(worker, now));
+    }
+    return byService;
   }
 
   #strangerSaid(id: Uint8Array, version: WorkerSaid["version"], command: WorkerCommand): void {
@@ -337,18 +335,18 @@ export class Workforce {
         for (const holding of worker.held.values()) this.#employer.recovered(holding);
         return this.#enlist(worker);
       case "give-back":
-        this.#release(worker, this.#orphans, worker.isOurs);
+        this.#release(worker, worker.isOurs);
         break;
       case "give-on":
         // A connection seldom ends alone: where a host dies or a network is cut, what one worker had would go to the
         // next whose end has not been read yet, and so on until it had been given often enough.
         if (event === "departed") this.#settledAt ??= this.#now + SETTLE_MS;
-        this.#release(worker, event === "departed" ? this.#settling : this.#orphans, false);
+        this.#release(worker, false, event === "departed");
         break;
       case "expel":
         this.expelled += 1;
         this.#employer.emit({ type: "disconnect", worker: worker.id, version: worker.version });
-        this.#release(worker, this.#orphans, false);
+        this.#release(worker, false);
         break;
     }
     if (transition.to === "gone") {
@@ -365,12 +363,13 @@ export class Workforce {
   }
 
   /** Its requests go to others. What one of ours leaves and has not begun to answer does not count as given. */
-  #release(worker: WorkerRecord, orphans: Holding[], uncounted: boolean): void {
+  #release(worker: WorkerRecord, isUncounted: boolean, settles = false): void {
     worker.place.unlink();
     for (const holding of worker.held.values()) {
       if (holding.request.holding !== holding) continue;
-      if (uncounted) this.uncount(holding);
-      orphans.push(holding);
+      if (isUncounted) this.uncount(holding);
+      if (settles) this.#settling.set(holding.number, holding);
+      else this.#orphans.push(holding);
     }
   }
 
@@ -386,7 +385,9 @@ export class Workforce {
 
   #settle(): void {
     this.#settledAt = undefined;
-    this.#orphans.push(...this.#settling.splice(0));
+    // One by one: as arguments of one call, very many of them would overflow the stack.
+    for (const holding of this.#settling.values()) this.#orphans.push(holding);
+    this.#settling.clear();
   }
 
   #giveOn(): void {
@@ -395,4 +396,17 @@ export class Workforce {
     for (const holding of orphans) this.#employer.orphaned(holding);
     for (const { request } of orphans) this.#employer.freed(request.service);
   }
+}
+
+function infoOf(worker: WorkerRecord, now: number): WorkerInfo {
+  return {
+    id: worker.name,
+    service: worker.service.name,
+    protocol: worker.version,
+    credit: worker.credit,
+    running: worker.held.size,
+    isOurs: worker.isOurs,
+    isMissing: worker.state === "missing",
+    silentMs: now - worker.heartbeat.heardAt,
+  };
 }

@@ -72,6 +72,19 @@ describe("queues are bounded", () => {
     expect(broker.reply("w", "x".repeat(80)).machine.heldBytes).toBe(0);
   });
 
+  it("and the envelope of a retry, if that is larger: one for which there is no room does not join", () => {
+    const broker = new BrokerDriver({ maxHeldBytes: 1600 }).ready("w").ask("q", { sequence: 1 });
+    const heldBytes = broker.machine.heldBytes;
+    broker.ask("q", { sequence: 1, attempt: 2, envelope: ["x".repeat(200)] });
+    expect(broker.machine).toMatchObject({ heldBytes: heldBytes + 200, stats: { joined: 1 } });
+    broker.ask("q", { sequence: 1, attempt: 3, envelope: ["x".repeat(200), "x".repeat(200)] });
+    expect(broker.told).toEqual(["1 limit 0/0: maxHeldBytes"]);
+    expect(broker.machine).toMatchObject({ heldBytes: heldBytes + 200, stats: { joined: 1 } });
+    broker.ask("q", { sequence: 1, attempt: 4 });
+    expect(broker.machine).toMatchObject({ heldBytes, stats: { joined: 2 } });
+    expect(broker.reply("w", "q").machine.heldBytes).toBe(0);
+  });
+
   it("what waits takes half of that at most: it keeps nothing from a service whose workers are free", () => {
     const broker = new BrokerDriver({ maxHeldBytes: 8000 }).ready("w");
     for (const text of ["1", "2", "3", "4"]) broker.ask(text, { service: "line" });

@@ -1,4 +1,5 @@
-import { DELIMITER, frameKey, frameText, type Stalled, textFrame } from "@seaworthy/core";
+import { DELIMITER, frameKey, frameText, textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import {
   decodeRequestHeader,
   encodeRequestHeader,
@@ -40,10 +41,11 @@ const SETTLE_MS = 20;
  * A broker machine in virtual time, with everything it put out. Workers and clients are named by their routing ids,
  * requests by the text of their bodies.
  */
-export class BrokerDriver {
-  readonly machine: MajordomoBrokerMachine;
-  readonly outputs: MajordomoBrokerOutput[] = [];
-  now = 0;
+export class BrokerDriver extends MachineDriver<
+  MajordomoBrokerInput,
+  MajordomoBrokerOutput,
+  MajordomoBrokerMachine
+> {
   readonly #versions = new Map<string, MdpVersion>();
   /** The numbers under which workers were given requests. */
   readonly #numbers = new Map<string, number[]>();
@@ -51,19 +53,14 @@ export class BrokerDriver {
 
   constructor(options: MajordomoBrokerOptions = {}) {
     const heartbeats = { heartbeatMs: 100, peerHeartbeatMs: 100, liveness: 3 };
-    this.machine = new MajordomoBrokerMachine(resolveBrokerOptions({ ...heartbeats, ...options }));
-  }
-
-  feed(input: MajordomoBrokerInput | Stalled): this {
-    this.machine.handle(input, this.now);
-    return this.#collect();
+    super(new MajordomoBrokerMachine(resolveBrokerOptions({ ...heartbeats, ...options })));
   }
 
   /** A client asks for something. */
   ask(text: string, { service = "echo", version = "0.1", client = "client", ...more }: Asked = {}): this {
     const { sequence, attempt = 1, ttlMs = 0, envelope } = more;
     const frame = sequence === undefined ? undefined : header(sequence, ttlMs, attempt);
-    const front = frame === undefined ? (envelope?.map(textFrame) ?? []) : [frame];
+    const front = [...(envelope?.map(textFrame) ?? []), ...(frame === undefined ? [] : [frame])];
     const isBare = version === "0.2" && front.length === 0;
     return this.feed({
       type: "request",
@@ -138,31 +135,20 @@ export class BrokerDriver {
     return this.until(this.now + SETTLE_MS);
   }
 
+  /** Nothing can be sent to a peer: neither what was given under this number, nor anything from now on. */
   unreachable(peer: string, number?: number): this {
-    this.feed({
+    return this.undelivered(peer, number).settle();
+  }
+
+  /** The same, and what else could not be sent is yet to be told. */
+  undelivered(peer: string, number?: number): this {
+    return this.feed({
       type: "undeliverable",
       peer: frameKey(textFrame(peer)),
       reason: "peer-unknown",
       number,
       isForWorker: true,
     });
-    return this.settle();
-  }
-
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.tick();
-    }
-    this.now = now;
-    return this;
-  }
-
-  /** Lets time pass until `now` as a host does that is woken late: with one tick at its end. */
-  late(now: number): this {
-    this.now = now;
-    return this.tick();
   }
 
   /** Lets time pass until `now` while these workers say a heartbeat in each interval. */
@@ -172,11 +158,6 @@ export class BrokerDriver {
       for (const worker of workers) this.heartbeat(worker);
     }
     return this;
-  }
-
-  tick(): this {
-    this.machine.tick(this.now);
-    return this.#collect();
   }
 
   /** What was given to whom, as `request > worker`. */
@@ -201,7 +182,7 @@ export class BrokerDriver {
   get told(): string[] {
     return this.outputs.flatMap((output) => {
       if (output.type !== "answer") return [];
-      const head = decodeRequestHeader(output.route[1] ?? DELIMITER);
+      const head = decodeRequestHeader(output.route.at(-2) ?? DELIMITER);
       if (head === undefined) return [];
       const body = output.body.map(frameText).join("|");
       const { sequence, kind, first, second } = head;
@@ -241,22 +222,12 @@ export class BrokerDriver {
     return this.statuses.filter((status) => /^(request|reply)-/.test(status));
   }
 
-  /** Forgets what was put out so far. */
-  clear(): this {
-    this.outputs.length = 0;
-    return this;
-  }
-
-  #collect(): this {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-      if (output.type !== "deliver") continue;
-      const text = frameText(output.body[0] ?? DELIMITER);
-      const name = `${text} > ${frameText(output.worker)}`;
-      this.#numbers.set(name, [...(this.#numbers.get(name) ?? []), output.number]);
-      this.#texts.set(output.number, text);
-    }
-    return this;
+  protected override noted(output: MajordomoBrokerOutput): void {
+    if (output.type !== "deliver") return;
+    const text = frameText(output.body[0] ?? DELIMITER);
+    const name = `${text} > ${frameText(output.worker)}`;
+    this.#numbers.set(name, [...(this.#numbers.get(name) ?? []), output.number]);
+    this.#texts.set(output.number, text);
   }
 }
 

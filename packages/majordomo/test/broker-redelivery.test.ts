@@ -34,6 +34,16 @@ describe("workers whose connections end together", () => {
     expect(broker.machine.stats).toMatchObject({ delivered: 2, redelivered: 1, dropped: 0 });
   });
 
+  it("do no harm by the number of requests that they had", () => {
+    const requests = 200_000;
+    const names = Array.from({ length: requests / 1000 }, (_, index) => `w${index}`);
+    const broker = new BrokerDriver();
+    for (const name of names) broker.join(name, { credit: 1000 });
+    for (let count = 0; count < requests; count++) broker.ask(`${count}`).clear();
+    expect(broker.machine.running).toBe(requests);
+    expect(broker.departed(...names).machine).toMatchObject({ running: 0, waiting: requests });
+  });
+
   it("a request that is given up meanwhile is not given on, and its lost worker is told nothing", () => {
     const broker = new BrokerDriver().join("a", { credit: 1 }).ask("q", { client: "\0x" }).ready("b").clear();
     broker.feed({ type: "departed", peer: "a", isAnonymous: false }).departed("\0x");
@@ -91,6 +101,15 @@ describe("a worker that is lost", () => {
     broker.unreachable("a", broker.numberOf("a", "q"));
     expect(broker.statuses).toContain("worker-gone:peer-unknown a");
     expect(broker.deliveries).toEqual(["q > a", "q > b"]);
+  });
+
+  it("nor do the others count that it was given together with that, and that never got there either", () => {
+    const broker = new BrokerDriver({ maxDeliveries: 1 }).join("a", { credit: 3 });
+    broker.ask("sent").ask("1").ask("2").join("b", { credit: 3 });
+    const numbers = ["1", "2"].map((text) => broker.numberOf("a", text));
+    for (const number of numbers) broker.undelivered("a", number);
+    expect(broker.settle().deliveries.slice(3)).toEqual(["1 > b", "2 > b"]);
+    expect(broker.fates).toEqual(["request-dropped:given-up", "request-redelivered", "request-redelivered"]);
   });
 
   it("counts if something else did not get there", () => {

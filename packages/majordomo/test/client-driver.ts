@@ -1,4 +1,5 @@
 import { textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import { MajordomoClientMachine } from "../src/client-machine.js";
 import type { MajordomoClientInput, MajordomoClientOutput } from "../src/client-messages.js";
 import { type MajordomoClientOptions, resolveClientOptions } from "../src/client-options.js";
@@ -9,8 +10,6 @@ import { MMI_SEAWORTHY } from "../src/wire.js";
 
 export const EPOCH = 0x0102_0304_0506_0708n;
 const ECHO = textFrame("echo");
-
-type OutputOf<T extends MajordomoClientOutput["type"]> = Extract<MajordomoClientOutput, { type: T }>;
 
 /** What a broker of ours says of a request. */
 interface Said {
@@ -23,29 +22,26 @@ interface Said {
 }
 
 /** A client machine in virtual time, with everything it put out. No jitter unless `random` says so. */
-export class ClientDriver {
-  readonly machine: MajordomoClientMachine;
-  readonly outputs: MajordomoClientOutput[] = [];
-  now = 0;
+export class ClientDriver extends MachineDriver<
+  MajordomoClientInput,
+  MajordomoClientOutput,
+  MajordomoClientMachine
+> {
   #calls = 0;
 
   constructor(options: MajordomoClientOptions = {}, random: () => number = () => 0) {
-    this.machine = new MajordomoClientMachine(
-      resolveClientOptions({
-        timeoutMs: 1000,
-        attempts: 3,
-        backoff: { initialMs: 100, jitter: 0 },
-        ...options,
-      }),
-      EPOCH,
-      random,
+    super(
+      new MajordomoClientMachine(
+        resolveClientOptions({
+          timeoutMs: 1000,
+          attempts: 3,
+          backoff: { initialMs: 100, jitter: 0 },
+          ...options,
+        }),
+        EPOCH,
+        random,
+      ),
     );
-  }
-
-  feed(input: MajordomoClientInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    this.#collect();
-    return this;
   }
 
   /** Makes a request; returns its call number. */
@@ -123,21 +119,6 @@ export class ClientDriver {
     return this.feed({ type: "malformed", socket, reason: "a word" });
   }
 
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.machine.tick(this.now);
-      this.#collect();
-    }
-    this.now = now;
-    return this;
-  }
-
-  of<T extends MajordomoClientOutput["type"]>(type: T): OutputOf<T>[] {
-    return this.outputs.filter((output): output is OutputOf<T> => output.type === type);
-  }
-
   /** The status events as `type` or `type:reason`. */
   get statuses(): string[] {
     return this.of("status").map(({ event }) =>
@@ -176,12 +157,6 @@ export class ClientDriver {
 
   get discarded(): number[] {
     return this.of("discard").map(({ socket }) => socket);
-  }
-
-  #collect(): void {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-    }
   }
 }
 

@@ -34,6 +34,12 @@ async function ask(endpoint: string, service: string, text: string, curve: objec
   return (await socket.receive()).slice(2).join("|");
 }
 
+/** Makes a named pipe. */
+function makePipe(path: string): string {
+  execFileSync("sh", ["-c", 'mkfifo "$0"', path]);
+  return path;
+}
+
 const COMMAND = { ready: "\x01", request: "\x02", reply: "\x03" };
 
 /** A worker of 7/MDP on a bare DEALER, which waits for what the test tells it. */
@@ -210,8 +216,7 @@ describe("a log that nobody reads", { timeout: 30_000 }, () => {
 
   /** The end to write to of a pipe that has no room. */
   function fullPipe(name: string): number {
-    const path = join(folder, name);
-    execFileSync("sh", ["-c", 'mkfifo "$0"', path]);
+    const path = makePipe(join(folder, name));
     const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     opened.push(reader);
     const block = Buffer.alloc(4096, "\n");
@@ -248,6 +253,16 @@ describe("a log that nobody reads", { timeout: 30_000 }, () => {
     // The system may deliver them in any order.
     expect([130, 143]).toContain(await daemon.exit);
   });
+
+  // Where there is such a device.
+  it.runIf(process.platform === "linux")("nor does one that the disk has no room for", async () => {
+    const full = openSync("/dev/full", "w");
+    opened.push(full);
+    const { daemon, endpoint } = await DaemonProcess.start(PATIENT, full);
+    expect(await ask(endpoint, "mmi.service", "echo")).toBe("404");
+    daemon.signal("SIGTERM");
+    expect(await daemon.exit).toBe(0);
+  });
 });
 
 describe("what cannot be run", { timeout: 30_000 }, () => {
@@ -259,6 +274,16 @@ describe("what cannot be run", { timeout: 30_000 }, () => {
     expect(await daemon.exit).toBe(2);
     expect(daemon.errors).toEqual([`majordomo-broker: ${message} (see --help)`]);
     expect(daemon.lines).toEqual([]);
+  });
+
+  it("the code is the same when nobody reads the line any more", async () => {
+    const path = makePipe(join(folder, "unread"));
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(path, constants.O_WRONLY);
+    closeSync(reader);
+    const daemon = new DaemonProcess(["--verbose"], writer);
+    closeSync(writer);
+    expect(await daemon.exit).toBe(2);
   });
 
   it("a port in use: a line on standard error, and 1", async () => {

@@ -2,71 +2,9 @@ import { describe, expect, it } from "vitest";
 import { Readme } from "../../core/test/support/readme.js";
 import { FLAGS, OPTION_FLAGS } from "../src/daemon-flags.js";
 import { BrokerMetrics } from "../src/daemon-metrics.js";
-import {
-  MajordomoBroker,
-  type MajordomoBrokerEvent,
-  type MajordomoClientEvent,
-  type MajordomoRequestError,
-  type MajordomoWorkerEvent,
-} from "../src/index.js";
+import { MajordomoBroker } from "../src/index.js";
 import { resolveBrokerOptions, resolveClientOptions, resolveWorkerOptions } from "../src/machine.js";
-
-// The compiler sees to it that none is missing here.
-const brokerEvents: Record<MajordomoBrokerEvent["type"], true> = {
-  "worker-joined": true,
-  "worker-expired": true,
-  "worker-returned": true,
-  "worker-gone": true,
-  "worker-refused": true,
-  "service-added": true,
-  "service-removed": true,
-  "request-dropped": true,
-  "request-redelivered": true,
-  "reply-dropped": true,
-  "reply-undeliverable": true,
-  "message-dropped": true,
-  "process-stalled": true,
-};
-const workerEvents: Record<MajordomoWorkerEvent["type"], true> = {
-  "session-opened": true,
-  "session-lost": true,
-  "session-renewed": true,
-  "session-closed": true,
-  "broker-recognised": true,
-  "handler-failed": true,
-  "thread-failed": true,
-  "reply-dropped": true,
-  "request-refused": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const clientEvents: Record<MajordomoClientEvent["type"], true> = {
-  "connection-opened": true,
-  "connection-lost": true,
-  "connection-failed": true,
-  "connection-abandoned": true,
-  "connection-replaced": true,
-  "broker-recognised": true,
-  "request-retried": true,
-  "request-failed": true,
-  "reply-dropped": true,
-  "send-refused": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const errorCodes: Record<MajordomoRequestError["code"], true> = {
-  ERR_REQUEST_TIMEOUT: true,
-  ERR_BROKER_UNREACHABLE: true,
-  ERR_NO_SERVICE: true,
-  ERR_WORKERS_FAILED: true,
-  ERR_HANDLER_FAILED: true,
-  ERR_BROKER_LIMIT: true,
-  ERR_STREAM_INTERRUPTED: true,
-  ERR_NOT_SUPPORTED: true,
-  ERR_LIMIT_REACHED: true,
-  ERR_ABORTED: true,
-  ERR_CLOSED: true,
-};
+import { brokerEvents, clientEvents, errors, workerEvents } from "./names.js";
 
 const readme = await Readme.of(import.meta.url);
 
@@ -90,7 +28,7 @@ describe("the README", () => {
   });
 
   it("lists every error of the client", () => {
-    expect(readme.lacks(Object.keys(errorCodes))).toEqual([]);
+    expect(readme.lacks(Object.keys(errors))).toEqual([]);
   });
 
   it("names every flag of the daemon, those of limits by the names of the options", () => {

@@ -27,6 +27,12 @@ const handler: ThreadHandler = async ({ body: [what, argument], signal, partial 
       throw new Error(String(argument));
     case "exit":
       return process.exit(3);
+    case "throw-null-later":
+      return new Promise(() => {
+        setImmediate(() => {
+          throw null;
+        });
+      });
     case "exhaust-memory":
       return exhaustMemory();
     case "parts":

@@ -130,6 +130,7 @@ describe("handlers in threads", { timeout: 60_000 }, () => {
   it.each([
     ["ends its process, as it thinks", "exit", "worker exited with code: 3"],
     ["runs out of memory", "exhaust-memory", "memory limit"],
+    ["throws null where nobody catches it", "throw-null-later", "failed with null"],
   ])("one that %s fails with its request, and nothing else does", async (_how, what, message) => {
     const done = flag();
     const { worker, give, hear } = await start({}, handler, ["--max-old-space-size=128"]);
@@ -203,6 +204,7 @@ describe("a module that is no handler", { timeout: 60_000 }, () => {
     ["is not there", new URL("nowhere.js", import.meta.url).href, /Cannot find module/],
     ["exports no function", "data:text/javascript,export default 5", /must be a function/],
     ["throws", "data:text/javascript,throw new Error('out of order')", /out of order/],
+    ["throws null", "data:text/javascript,throw null", /failed with null/],
   ])("ends `serve` before a request is asked for: one that %s", async (_how, module, message) => {
     const broker = new BareBroker();
     const worker = new WorkerProcess(broker.endpoint, {}, module);

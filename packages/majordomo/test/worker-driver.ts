@@ -1,15 +1,16 @@
 import { textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import { MajordomoWorkerMachine } from "../src/worker-machine.js";
 import type { MajordomoWorkerInput, MajordomoWorkerOutput, WorkerSpeech } from "../src/worker-messages.js";
 import { type MajordomoWorkerOptions, resolveWorkerOptions } from "../src/worker-options.js";
 import type { BrokerCommand } from "../src/worker-wire.js";
 
 /** A worker machine in virtual time, with everything it put out. No jitter. */
-export class WorkerDriver {
-  readonly machine: MajordomoWorkerMachine;
-  readonly outputs: MajordomoWorkerOutput[] = [];
-  now = 0;
-
+export class WorkerDriver extends MachineDriver<
+  MajordomoWorkerInput,
+  MajordomoWorkerOutput,
+  MajordomoWorkerMachine
+> {
   constructor(options: MajordomoWorkerOptions = {}) {
     const resolved = resolveWorkerOptions({
       heartbeatMs: 100,
@@ -17,12 +18,7 @@ export class WorkerDriver {
       reconnect: { jitter: 0 },
       ...options,
     });
-    this.machine = new MajordomoWorkerMachine(resolved, () => 0);
-  }
-
-  feed(input: MajordomoWorkerInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    return this.#collect();
+    super(new MajordomoWorkerMachine(resolved, () => 0));
   }
 
   demand(count = 1): this {
@@ -109,17 +105,6 @@ export class WorkerDriver {
     return this.feed({ type: "drop", ticket, ...(reason === undefined ? {} : { reason }) });
   }
 
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.machine.tick(this.now);
-      this.#collect();
-    }
-    this.now = now;
-    return this;
-  }
-
   /** Lets time pass until `now` while the broker says a heartbeat now and then. */
   alive(now: number, connection = 1): this {
     while (this.now < now) this.until(Math.min(now, this.now + 50)).heartbeat(connection);
@@ -166,19 +151,6 @@ export class WorkerDriver {
       }
       return ["reason" in event ? `${event.type}:${event.reason}` : event.type];
     });
-  }
-
-  /** Forgets what was put out so far. */
-  clear(): this {
-    this.outputs.length = 0;
-    return this;
-  }
-
-  #collect(): this {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take()) {
-      this.outputs.push(output);
-    }
-    return this;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { closing, record, reported } from "../../core/test/support/queue-peers.js";
+import { closing, next, record, reported } from "../../core/test/support/queue-peers.js";
 import { MajordomoWorker } from "../src/worker.js";
 import type { MajordomoRequest } from "../src/worker-request.js";
 import {
@@ -14,12 +14,6 @@ import {
   partial,
   RETURNED,
 } from "./bare-broker.js";
-
-const next = async (worker: MajordomoWorker): Promise<MajordomoRequest> => {
-  const { value } = await worker[Symbol.asyncIterator]().next();
-  if (value === undefined) throw new Error("the worker is closed");
-  return value;
-};
 
 const aborted = ({ signal }: MajordomoRequest): Promise<unknown> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(signal.reason)));
