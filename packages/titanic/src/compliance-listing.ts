@@ -62,6 +62,17 @@ export const listingCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "lists from the start if what it is to begin behind is gone",
+    async run(bench) {
+      const store = await bench.open();
+      const ids = await assorted(bench, store);
+      const [first] = await store.list({ limit: 1 });
+      await store.remove(first?.id as Uint8Array, 0);
+      await lists(store, { limit: 2, after: first?.id }, ids.slice(1, 3));
+      await lists(store, { limit: 2, after: freshId() }, ids.slice(1, 3));
+    },
+  },
+  {
     name: "lists by state, by service, and by both, page by page, too",
     async run(bench) {
       const store = await bench.open();

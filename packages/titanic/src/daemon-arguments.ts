@@ -31,12 +31,12 @@ import {
   LIMIT,
   OPTION_FLAGS,
   POSTGRES,
-  REQUEST_STATES,
   SERVICE,
   STATE,
   STORE_FLAGS,
 } from "./daemon-flags.js";
 import { ledgerRules } from "./ledger-options.js";
+import { REQUEST_STATES } from "./server-arguments.js";
 import { resolveServerOptions, type TitanicServerOptions } from "./server-options.js";
 import type { RequestState } from "./store.js";
 import { MAX_SERVICE_BYTES, parseId } from "./wire.js";

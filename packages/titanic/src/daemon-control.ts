@@ -3,9 +3,9 @@ import { rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { failureText } from "@seaworthy/core";
-import { REQUEST_STATES } from "./daemon-flags.js";
 import { bytesFromJson, bytesToJson, detailsToJson, type JsonBytes, requestToJson } from "./daemon-json.js";
 import type { TitanicServer } from "./server.js";
+import { REQUEST_STATES } from "./server-arguments.js";
 import type { RequestState, StoreQuery } from "./store.js";
 import { idText, parseId } from "./wire.js";
 

@@ -1,7 +1,7 @@
 import { bytes, count, type Flag, HELP, LOG_LEVEL, METRICS, ms, VERSION } from "@seaworthy/majordomo/daemon";
 import type { ledgerRules } from "./ledger-options.js";
+import { REQUEST_STATES } from "./server-arguments.js";
 import type { TitanicServerOptions } from "./server-options.js";
-import type { RequestState } from "./store.js";
 
 /** The guide's port of a Majordomo broker. */
 export const DEFAULT_ENDPOINT = "tcp://localhost:5555";
@@ -71,8 +71,6 @@ export const CURVE_SECRET: Flag = {
   value: "PATH",
   help: "the secret key that belongs to it",
 };
-
-export const REQUEST_STATES: readonly RequestState[] = ["pending", "done", "dead"];
 
 export const STATE: Flag = {
   name: "state",

@@ -1,4 +1,4 @@
-import { open, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder, readLmdbMeta, sizeOfFile, syncFolder } from "@seaworthy/core/node";
 import { lmdbError } from "./lmdb-errors.js";
@@ -6,7 +6,8 @@ import { StoreError } from "./store-errors.js";
 
 const DATA_NAME = "requests.lmdb";
 const NOTE_NAME = "README.txt";
-const NOTE = `This folder is a store of Titanic (@seaworthy/titanic). It belongs to one process at a time.
+const NOTE_BEGINNING = "This folder is a store of Titanic (@seaworthy/titanic).";
+const NOTE = `${NOTE_BEGINNING} It belongs to one process at a time.
 Do not edit, move or copy its files while that runs, and keep it on a local disk: not on NFS or another network file system.
 `;
 
@@ -20,18 +21,28 @@ export interface DataFile {
 }
 
 /**
- * Makes the folder if it is not there, and looks at its data file before LMDB maps it into memory: a page that is missing
- * would end the process.
+ * Makes the folder if it is not there.
  *
  * @throws StoreError
  */
-export async function prepareFolder(folder: string): Promise<DataFile> {
+export async function prepareFolder(folder: string): Promise<void> {
+  await makeFolder(folder).catch((error) => {
+    throw lmdbError(`cannot use ${folder}`, error);
+  });
+}
+
+/**
+ * Looks at the data file of a folder before LMDB maps it into memory: a page that is missing would end the process. Only
+ * for whoever has the folder to itself: the length of the file may be changed, which its owner would lose pages by.
+ *
+ * @throws StoreError
+ */
+export async function checkFile(folder: string): Promise<DataFile> {
   const path = join(folder, DATA_NAME);
   try {
-    await makeFolder(folder);
     const size = await sizeOfFile(path);
     if (size > 0) return { path, isShort: await checkPages(path, size) };
-    if ((await sizeOfFile(join(folder, NOTE_NAME))) === 0) return { path, isShort: false };
+    if (!(await hasNote(folder))) return { path, isShort: false };
   } catch (error) {
     throw lmdbError(`cannot use ${folder}`, error);
   }
@@ -39,6 +50,12 @@ export async function prepareFolder(folder: string): Promise<DataFile> {
     "ERR_STORE_CORRUPT",
     `there was a store in ${folder}, but its file ${DATA_NAME} is gone or empty`,
   );
+}
+
+/** Whether there has been a store in a folder. A file of that name may be anybody's. */
+async function hasNote(folder: string): Promise<boolean> {
+  const path = join(folder, NOTE_NAME);
+  return (await sizeOfFile(path)) > 0 && (await readFile(path, "utf8")).startsWith(NOTE_BEGINNING);
 }
 
 /** Leaves a note for people, and makes the folder's entries survive a loss of power. */

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { isCutShort, lmdbCause } from "@seaworthy/core/node";
+import { hasGivenUp, identityOfFile, isCutShort, lmdbCause } from "@seaworthy/core/node";
 import type { Changes, Ground, GroundEntry } from "./ledger-ground.js";
 import { lmdbError } from "./lmdb-errors.js";
 import { type DataFile, tryRoom } from "./lmdb-file.js";
@@ -24,6 +24,14 @@ const KEYS = {
   readKey: (source: Buffer, start: number, end: number): string => source.toString("latin1", start, end),
 };
 
+/** Whom a ground tells what has become of it. */
+export interface GroundOwner {
+  /** Another process has taken over. */
+  lost(): void;
+  /** LMDB does nothing any more until the file is opened anew. */
+  broken(why: StoreError): void;
+}
+
 /**
  * A ground in a file of LMDB.
  *
@@ -38,29 +46,41 @@ export class LmdbGround implements Ground {
   readonly #owner: Table;
   readonly #version: number;
   readonly #path: string;
-  /** Is told once that another process has taken over. */
-  readonly #lost: () => void;
+  readonly #identity: string | undefined;
+  readonly #told: GroundOwner;
+  /** Why LMDB does nothing any more. */
+  #broken: StoreError | undefined;
 
-  private constructor(root: Root, path: string, version: number, lost: () => void) {
+  private constructor(root: Root, path: string, version: number, told: GroundOwner) {
     this.#path = path;
+    this.#identity = identityOfFile(path);
     this.#root = root;
     this.#ledger = openTable(root, LEDGER, false);
     this.#owner = openTable(root, OWNER, true);
     this.#version = version;
-    this.#lost = lost;
+    this.#told = told;
   }
 
-  /** Opens the file and makes it this process's own. */
-  static async open({ path, isShort }: DataFile, lost: () => void): Promise<LmdbGround> {
+  /**
+   * Opens the file and makes it this process's own.
+   *
+   * @param before - this process's last one, which is broken and closed: nobody may have taken the file since
+   */
+  static async open(
+    { path, isShort }: DataFile,
+    told: GroundOwner,
+    before?: LmdbGround,
+  ): Promise<LmdbGround> {
+    if (before !== undefined) before.#checkName();
     const root = openRoot(path);
     try {
       checkTables(root, path);
       const owner = openTable(root, OWNER, true);
       const previous = owner.getEntry(OWNER_KEY)?.version ?? 0;
-      await (previous === 0
-        ? owner.ifNoExists(OWNER_KEY, () => owner.put(OWNER_KEY, new Uint8Array(1), 1))
-        : owner.put(OWNER_KEY, new Uint8Array(1), previous + 1, previous));
-      const ground = new LmdbGround(root, path, previous + 1, lost);
+      if (before === undefined) await takeOver(owner, previous);
+      else if (previous !== before.#version) throw lostStore();
+      const version = before === undefined ? previous + 1 : previous;
+      const ground = new LmdbGround(root, path, version, told);
       if (isShort) ground.#readAll();
       return ground;
     } catch (error) {
@@ -89,13 +109,22 @@ export class LmdbGround implements Ground {
   }
 
   commit(changes: Changes, done: (error?: StoreError) => void): void {
+    // It would never be heard of.
+    if (this.#broken !== undefined) return done(this.#broken);
     this.#write(changes).then(
       (isOwner) => {
         if (isOwner) return done();
-        this.#lost();
+        this.#told.lost();
         done(lostStore());
       },
-      async (error) => done(await this.#explain(await lmdbCause(error), changes)),
+      async (error) => {
+        const why = await this.#explain(await lmdbCause(error), changes);
+        if (hasGivenUp(this.#root, () => this.#owner.getEntry(OWNER_KEY))) {
+          this.#broken = why;
+          this.#told.broken(why);
+        }
+        done(why);
+      },
     );
   }
 
@@ -113,12 +142,20 @@ export class LmdbGround implements Ground {
   }
 
   async #write(changes: Changes): Promise<boolean> {
+    this.#checkName();
     return this.#owner.ifVersion(OWNER_KEY, this.#version, () => {
       for (const [key, value] of changes) {
         if (value === undefined) this.#ledger.remove(key);
         else this.#ledger.put(key, value);
       }
     });
+  }
+
+  /** LMDB would go on with a file that has no name any more, and all that is promised would end with this process. */
+  #checkName(): void {
+    if (identityOfFile(this.#path) === this.#identity) return;
+    const what = `${this.#path} is gone, or it is another file than the one that was opened`;
+    throw new StoreError("ERR_STORE_UNAVAILABLE", what);
   }
 
   #readAll(): void {
@@ -148,6 +185,13 @@ function openRoot(path: string): Root {
   } catch (error) {
     throw lmdbError(`cannot open ${path}`, error);
   }
+}
+
+/** The one record that all writes of this process depend on is of this version from now on. */
+async function takeOver(owner: Table, previous: number): Promise<void> {
+  await (previous === 0
+    ? owner.ifNoExists(OWNER_KEY, () => owner.put(OWNER_KEY, new Uint8Array(1), 1))
+    : owner.put(OWNER_KEY, new Uint8Array(1), previous + 1, previous));
 }
 
 function openTable(root: Root, name: string, useVersions: boolean): Table {

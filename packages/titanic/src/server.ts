@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { ClosedError, checkEndpoint, failureText, systemScheduler } from "@seaworthy/core";
 import { type DriverStats, Role, waitAtMost, ZmqTransport } from "@seaworthy/core/node";
 import { idMaker } from "./request-ids.js";
+import { checkQuery } from "./server-arguments.js";
 import { TitanicServerMachine } from "./server-machine.js";
 import type {
   StoreAction,
@@ -118,10 +119,10 @@ export class TitanicServer extends Role<TitanicServerEvent> {
   /**
    * Requests of the store, the oldest first, their bodies apart.
    *
-   * @throws (by rejecting) StoreError
+   * @throws (by rejecting) StoreError; TypeError or RangeError that names what is wrong with the query
    */
-  list(query: StoreQuery): Promise<readonly RequestInfo[]> {
-    return this.#store.list(query);
+  async list(query: StoreQuery): Promise<readonly RequestInfo[]> {
+    return this.#store.list(checkQuery(`${OWNER}.list`, query));
   }
 
   /**

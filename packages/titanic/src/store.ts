@@ -155,7 +155,10 @@ export interface StoreCounts {
 export interface StoreQuery {
   readonly state?: RequestState | undefined;
   readonly service?: Uint8Array | undefined;
-  /** Begin behind this one. */
+  /**
+   * Begin behind this one. If it is not here (any more), begin at the start: who goes on from page to page while others
+   * remove requests may be given some again, but misses none.
+   */
   readonly after?: Uint8Array | undefined;
   readonly limit: number;
 }

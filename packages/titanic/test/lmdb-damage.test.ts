@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import lockfile from "proper-lockfile";
 import { afterEach, beforeEach, describe, it } from "vitest";
 import { FORMAT } from "../src/ledger-layout.js";
 import { LmdbStore } from "../src/lmdb.js";
@@ -105,7 +115,7 @@ describe("LmdbStore with a file that is not what it should be", () => {
 
   it("is not opened over a store of a later version", async () => {
     await (await open()).close();
-    const ground = await LmdbGround.open({ path: file, isShort: false }, () => {});
+    const ground = await LmdbGround.open({ path: file, isShort: false }, { lost() {}, broken() {} });
     await new Promise((resolve) =>
       ground.commit(new Map([[FORMAT, Buffer.from("seaworthy-titanic 2")]]), resolve),
     );
@@ -143,6 +153,40 @@ describe("LmdbStore with a file that is not what it should be", () => {
       truncateSync(file, length);
       await assert.rejects(open(), says("ERR_STORE_CORRUPT", /./));
     }
+  });
+
+  it("takes nothing in when its file is gone or replaced while it runs, and goes on when it is back", async () => {
+    const store = await open();
+    await fill(store, 1);
+    const elsewhere = join(folder, "elsewhere");
+    renameSync(file, elsewhere);
+    const gone = says("ERR_STORE_UNAVAILABLE", /requests\.lmdb is gone, or it is another file/);
+    await assert.rejects(store.remove(idOf(0), 0), gone);
+    copyFileSync(elsewhere, file);
+    await assert.rejects(store.remove(idOf(0), 0), gone);
+    renameSync(elsewhere, file);
+    assert.equal(await store.remove(idOf(0), 0), true);
+    await store.close();
+    assert.deepEqual(await (await open()).counts(), { pending: 0, done: 0, dead: 0 });
+  });
+
+  it("leaves a file as it is that another has, though that be shorter than LMDB says", async () => {
+    const store = await open();
+    await fill(store, 60, 9000);
+    await store.close();
+    const release = await lockfile.lock(folder, { lockfilePath: join(folder, "in-use.lock") });
+    // So it is while its owner has it: what LMDB counts and what it has written are not the same at each moment.
+    const length = statSync(file).size >> 1;
+    truncateSync(file, length);
+    await assert.rejects(open(), says("ERR_STORE_IN_USE", /in use by another process/));
+    assert.equal(statSync(file).size, length);
+    await release();
+  });
+
+  it("takes a folder with other things in it, and leaves them as they are", async () => {
+    writeFileSync(join(folder, "README.txt"), "What is here is mine.\n");
+    await fill(await open(), 1);
+    assert.equal(readFileSync(join(folder, "README.txt"), "utf8"), "What is here is mine.\n");
   });
 
   it("takes a folder that is there and empty", async () => {
@@ -198,12 +242,15 @@ describe("LmdbStore with a file that is not what it should be", () => {
 
   it("writes nothing for one that another has taken over from, though it knows nothing of it", async () => {
     let lost = 0;
-    const first = await LmdbGround.open({ path: file, isShort: false }, () => {
-      lost += 1;
+    const data = { path: file, isShort: false };
+    const owner = (count: number) => ({
+      lost: () => {
+        lost += count;
+      },
+      broken: assert.fail,
     });
-    const second = await LmdbGround.open({ path: file, isShort: false }, () => {
-      lost += 100;
-    });
+    const first = await LmdbGround.open(data, owner(1));
+    const second = await LmdbGround.open(data, owner(100));
     const error = await new Promise((resolve) => first.commit(new Map([["a", Buffer.from("1")]]), resolve));
     assert.ok(says("ERR_STORE_IN_USE", /taken the store over/)(error));
     assert.equal(lost, 1);

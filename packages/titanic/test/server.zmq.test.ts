@@ -388,4 +388,21 @@ describe("the life of a server", () => {
     await expect(server.requeue("../../etc/passwd")).rejects.toThrow(wrong);
     await expect(server.drop("../../etc/passwd")).rejects.toThrow(wrong);
   });
+
+  it.each([
+    [undefined, TypeError, "options must be an object"],
+    [{}, TypeError, 'option "limit" must be a whole number'],
+    [{ limit: -1 }, RangeError, 'option "limit" must be a whole number'],
+    [{ limit: 1, state: "gone" }, RangeError, 'option "state" must be'],
+    [{ limit: 1, service: "echo" }, TypeError, 'option "service" must be a name of 1 to 255 bytes, as bytes'],
+    [{ limit: 1, service: Buffer.alloc(256) }, RangeError, 'option "service" must be'],
+    [{ limit: 1, after: Buffer.alloc(15) }, RangeError, 'option "after" must be an id of 16 bytes'],
+    [{ limit: 1, states: "dead" }, TypeError, 'there is no option "states"'],
+  ])("says what is wrong with what is to be listed: %j", async (query, kind, message) => {
+    const server = closing(new TitanicServer(new MemoryStore()));
+    await server.open();
+    const error: unknown = await server.list(query as never).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(kind);
+    expect(String(error)).toContain(`TitanicServer.list: ${message}`);
+  });
 });
