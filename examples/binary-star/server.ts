@@ -51,6 +51,9 @@ server.on("peer-expired", ({ silentMs }) => console.log(`peer is silent for ${Ma
 server.on("split-brain-resolved", ({ stays }) =>
   console.log(`two were active: ${stays ? "stay" : "make way"}`),
 );
+// What keeps it from being active, again with each heartbeat.
+server.on("claim-denied", ({ reason }) => console.log(`no epoch: ${reason}`));
+server.on("roles-clashed", ({ role }) => console.log(`peer is a ${role} as well`));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void server.close());
 
 const endpoint = await opened("--bind", () => server.bind(bind));

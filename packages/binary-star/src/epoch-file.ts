@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { dirname } from "node:path";
+import { syncFolder } from "@seaworthy/core/node";
 import writeFileAtomic from "write-file-atomic";
 import type { EpochStore } from "./epochs.js";
 import { MAX_EPOCH } from "./wire.js";
@@ -18,6 +21,8 @@ export class EpochFile implements EpochStore {
   /** Writes the file anew, synced, under another name first. */
   async save(epoch: number): Promise<void> {
     await writeFileAtomic(this.#path, `${epoch}\n`);
+    // That it has its name now is written down by its folder.
+    await syncFolder(dirname(await realpath(this.#path)));
   }
 }
 

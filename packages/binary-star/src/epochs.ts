@@ -100,7 +100,8 @@ export class Epochs {
     const { signal } = holding.abort;
     ask(
       () => arbiter.acquire({ role: this.#role, minEpoch, signal }),
-      (lease) => {
+      (answer) => {
+        const lease = answer ?? undefined;
         holding.lease = lease;
         if (signal.aborted) this.#giveBack(holding);
         else if (lease === undefined) denied("another holds the lease");
@@ -119,7 +120,8 @@ export class Epochs {
     const failed = (reason: string): void => this.#feed({ type: "renewal-failed", claim, reason });
     ask(
       () => arbiter.renew(lease),
-      (renewed) => {
+      (answer) => {
+        const renewed = answer ?? undefined;
         // Released meanwhile: the arbiter may have renewed it after that.
         if (holding.abort.signal.aborted) return this.#giveBack({ ...holding, lease: renewed });
         if (renewed === undefined) return this.#feed({ type: "lease-lost", claim });
@@ -196,17 +198,18 @@ function isLease({ epoch, durationMs }: Lease): boolean {
 const noLease = ({ epoch, durationMs }: Lease): string =>
   `the arbiter's lease has the epoch ${epoch} and lasts ${durationMs} ms`;
 
-/** Whoever is asked may also throw at once. */
+/** Whoever is asked may also throw at once, or, where no compiler has seen it, return no promise and resolve to `null` for nothing. */
 function ask<T>(
-  question: () => PromiseLike<T>,
-  answered: (answer: T) => void,
+  question: () => PromiseLike<T | null>,
+  answered: (answer: T | null) => void,
   failed: (error: unknown) => void,
 ): void {
-  let asked: PromiseLike<T>;
+  let asked: PromiseLike<T | null> | undefined | null;
   try {
     asked = question();
   } catch (error) {
     return failed(error);
   }
+  if (typeof asked?.then !== "function") return failed(new TypeError("what was asked returned no promise"));
   asked.then(answered, failed);
 }

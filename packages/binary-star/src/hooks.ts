@@ -21,7 +21,8 @@ export class DeposedError extends SeaworthyError<"ERR_DEPOSED"> {
 export interface BinaryStarHooks {
   /**
    * The node is active, in this epoch: give it to storage with each write, and let storage refuse those of lower ones. Requests are
-   * answered when what this returns has resolved. If it rejects, the node becomes passive again.
+   * answered when what this returns has resolved. If it rejects, the node becomes passive again, and tries anew after a heartbeat
+   * at the earliest; beside a backup that is passive, after the second time in a row, only when that has had its time to take over.
    *
    * @param signal - fires with a `DeposedError` when the node is not active any more
    */

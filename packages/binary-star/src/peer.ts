@@ -41,9 +41,14 @@ export class Peer {
     return this.#plain === 1;
   }
 
+  /** How often it says something, as far as it is known. */
+  get intervalMs(): number {
+    return this.#heartbeat.peerIntervalMs;
+  }
+
   /** It should have been heard again by now. */
   isLate(now: number): boolean {
-    return now >= this.#heardAt + LATE_AFTER_INTERVALS * this.#heartbeat.peerIntervalMs;
+    return now >= this.#heardAt + LATE_AFTER_INTERVALS * this.intervalMs;
   }
 
   /** For how long it has been in its state. */
@@ -77,6 +82,13 @@ export class Peer {
     if (state !== before) this.#stateSince = now;
     this.#state = state;
     return before;
+  }
+
+  /** Somebody is in its place who does not belong there: whether it lives cannot be known before that one is gone. */
+  displaced(heartbeatMs: number | undefined, now: number): void {
+    this.#heartbeat.expectInterval(heartbeatMs ?? this.#ownHeartbeatMs);
+    this.#heartbeat.heard(now);
+    this.#isDead = false;
   }
 
   /** This node said something. */

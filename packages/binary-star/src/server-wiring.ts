@@ -124,11 +124,16 @@ export function wireStarServer(
     if (output.type === "status") return owner.status(output.event);
     const { epoch } = star;
     const { route, outcome } = output;
-    // Its client asks again, here or there, and need not wait for its attempt to be over.
-    if (!mayLeave(epoch)) return refuse({ route, key: requestIdKey(route) });
+    const mayLeaveNow = (): boolean => {
+      if (mayLeave(epoch)) return true;
+      // Its client asks again, here or there, and need not wait for its attempt to be over.
+      refuse({ route, key: requestIdKey(route) });
+      return false;
+    };
+    if (!mayLeaveNow()) return;
     const frames =
       outcome.type === "reply" ? encodeReply(route, outcome.body) : encodeFailure(route, outcome.message);
-    send(frames, () => mayLeave(epoch));
+    send(frames, mayLeaveNow);
   }
 
   /** The lease may be over, or the process may have stood still, since the request was taken in, or while its reply waited. */

@@ -18,6 +18,8 @@ export interface Standing {
   readonly state: StarState;
   /** That it is active in, or the highest that it knows of. */
   readonly epoch: number;
+  /** It has stood still for as long as its peer waits, which may have taken over meanwhile. */
+  readonly isDoubtful: boolean;
 }
 
 /**
@@ -33,9 +35,7 @@ export function peerEvent(
 ): StarEvent {
   const isPeerPrimary = node.role === "backup";
   if (peerState === "active") {
-    const isUndecided = peerEpoch === undefined || peerEpoch === node.epoch;
-    const isAbove = isUndecided ? isPeerPrimary : peerEpoch > node.epoch;
-    return isAbove ? "peer-active-above" : "peer-active-below";
+    return isAbove(node, peerEpoch) ? "peer-active-above" : "peer-active-below";
   }
   if (node.state === "active" && (peerEpoch ?? 0) > node.epoch) return "overtaken";
   if (peerState === "passive") {
@@ -43,4 +43,12 @@ export function peerEvent(
     return isStuck ? "peer-passive-stuck" : "peer-passive-above";
   }
   return peerState === "primary" ? "peer-primary" : "peer-backup";
+}
+
+/** Of two that are active the one stays whose epoch is the higher. */
+function isAbove(node: Standing, peerEpoch: number | undefined): boolean {
+  const isPeerPrimary = node.role === "backup";
+  // A peer that is not ours took over from this one, if this one stood still, and ends itself if it hears that this one stays.
+  if (peerEpoch === undefined) return isPeerPrimary || node.isDoubtful;
+  return peerEpoch === node.epoch ? isPeerPrimary : peerEpoch > node.epoch;
 }

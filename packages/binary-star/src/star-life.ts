@@ -26,7 +26,7 @@ export const PUBLISHED: Readonly<Record<StarState, PublishedState | undefined>> 
 
 /**
  * What can happen to a node. An active peer is `above` if its epoch is higher than ours, or, where one of the two is not known,
- * if it is the primary; a passive one if it is the primary.
+ * if it is the primary or this node stood still; a passive one if it is the primary.
  */
 export type StarEvent =
   | "peer-primary"

@@ -57,6 +57,9 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
   /** The highest epoch that was known then. */
   #lostEpoch = Number.POSITIVE_INFINITY;
   #deniedAt = Number.NEGATIVE_INFINITY;
+  /** When the application last could not become active, and how often in a row. */
+  #unfitAt = Number.NEGATIVE_INFINITY;
+  #unfitInRow = 0;
   #now = 0;
 
   /** @param options - checked options, see `resolveStarOptions` */
@@ -140,8 +143,7 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
       case "voted":
         return this.#voted(input.isAccepted);
       case "activated":
-        if (this.#isActiveIn(input.epoch)) this.#isActivated = true;
-        return;
+        return this.#activated(input.epoch);
       case "activation-failed":
         return this.#activationFailed(input);
       case "caught-up":
@@ -217,6 +219,8 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     if (peer === undefined) return;
     if (state === this.role || record?.role === this.role) {
       this.stats.malformed += 1;
+      // Two of a role claim the same epochs: by a vote both would be active, and no fence would keep them apart.
+      peer.displaced(record?.heartbeatMs, this.#now);
       return this.#report({ type: "roles-clashed", at: this.#now, role: this.role });
     }
     this.stats.heard += 1;
@@ -224,7 +228,9 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     if (from === undefined) this.#report({ type: "peer-heard", at: this.#now, state });
     else if (from !== state) this.#report({ type: "peer-changed", at: this.#now, from, to: state });
     const isStuck = peer.stateMs(this.#now) >= this.#silenceMs;
-    const event = peerEvent(this, state, record?.epoch, isStuck);
+    const { role, state: own, epoch } = this;
+    const standing = { role, state: own, epoch, isDoubtful: this.#isDoubtful(this.#now) };
+    const event = peerEvent(standing, state, record?.epoch, isStuck);
     this.#claims.learn(record?.epoch ?? 0);
     // Where it is one of ours, what it says next tells its epoch.
     if (peer.isUnclear) return;
@@ -268,8 +274,16 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     this.#report({ type: "request-rejected", at: this.#now, state: this.published });
   }
 
+  #activated(epoch: number): void {
+    if (!this.#isActiveIn(epoch)) return;
+    this.#isActivated = true;
+    this.#unfitInRow = 0;
+  }
+
   #activationFailed({ epoch, reason }: BinaryStarInput & { type: "activation-failed" }): void {
     if (!this.#isActiveIn(epoch)) return;
+    this.#unfitAt = this.#now;
+    this.#unfitInRow += 1;
     this.#report({ type: "activation-failed", at: this.#now, epoch, reason });
     this.#step("unseated", "activation-failed");
   }
@@ -294,14 +308,28 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
     const { action } = transition;
     // What was said before the peer's latest word is no reason; if there is one, it will be said again.
     if ((action === "claim" || action === "reassert") && this.#isDoubtful(this.#now)) return;
-    // Requests come by the thousand: an arbiter that has said no is not asked again for each of them.
-    if (action === "claim" && this.#now < this.#deniedAt + this.#options.heartbeatMs) return;
+    if (action === "claim" && this.#now < this.#mayClaimAt(event)) return;
     const before = this.#state;
     this.#state = transition.to;
     if (event === "caught-up") this.#transfers.ended();
     else if (before === "catching-up") this.#transfers.stop();
     this.#act(action as StarAction, event, reason);
     this.#tellChange();
+  }
+
+  /** Requests come by the thousand: who has said no, arbiter or application, is not asked again for each of them. */
+  #mayClaimAt(event: StarEvent): number {
+    return Math.max(this.#deniedAt + this.#options.heartbeatMs, this.#unfitAt + this.#unfitMs(event));
+  }
+
+  /** How long an application that could not become active is not asked again. */
+  #unfitMs(event: StarEvent): number {
+    const { heartbeatMs, liveness, claimTimeoutMs } = this.#options;
+    if (event !== "peer-passive-below") return heartbeatMs;
+    // The backup says so once in each of its heartbeats.
+    if (this.#unfitInRow < 2) return 0;
+    // It has its time to see that this node is stuck, to claim, and to say what came of it: else both would claim.
+    return (liveness + 2) * Math.max(heartbeatMs, (this.#peer as Peer).intervalMs) + claimTimeoutMs;
   }
 
   #act(action: StarAction, event: StarEvent, reason: DeactivationReason | undefined): void {

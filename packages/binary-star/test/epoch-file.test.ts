@@ -1,7 +1,17 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { EpochFile } from "../src/epoch-file.js";
 
 let folder = "";
@@ -23,6 +33,29 @@ it("what was saved is there after a restart, and nothing else is left in the fol
   expect(new EpochFile(path).epoch).toBe(2 ** 52);
   expect(readFileSync(path, "utf8")).toBe("4503599627370496\n");
   expect(readdirSync(folder)).toEqual(["epoch"]);
+});
+
+it("what was saved survives a loss of power: the folder is synced, too, once the file has its name, also behind a link", async () => {
+  mkdirSync(join(folder, "real"));
+  const real = join(folder, "real", "epoch");
+  const path = join(folder, "link");
+  writeFileSync(real, "3\n");
+  symlinkSync(real, path);
+  const handle = await open(folder, "r");
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const synced: unknown[] = [];
+  const { sync } = prototype;
+  const spy = vi.spyOn(prototype, "sync").mockImplementation(async function (this: FileHandle) {
+    await sync.call(this);
+    synced.push([(await this.stat()).ino, readFileSync(real, "utf8")]);
+  });
+  try {
+    await new EpochFile(path).save(5);
+  } finally {
+    spy.mockRestore();
+  }
+  expect(synced).toEqual([[statSync(join(folder, "real")).ino, "5\n"]]);
 });
 
 it.each([

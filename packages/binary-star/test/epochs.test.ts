@@ -139,6 +139,39 @@ describe("with an arbiter", () => {
     expect(fed[2]).toEqual({ type: "renewal-failed", claim: 2, reason });
   });
 
+  it("an arbiter may say null for no lease", async () => {
+    const arbiter = new HandArbiter();
+    const { fed, claim, renew } = make(arbiter);
+    claim(1, 2);
+    await arbiter.answer(null as never);
+    claim(2, 2);
+    await arbiter.answer(lease(2));
+    renew(2);
+    await arbiter.answer(null as never);
+    expect(fed[0]).toEqual({ type: "denied", claim: 1, reason: "another holds the lease" });
+    expect(fed[2]).toEqual({ type: "lease-lost", claim: 2 });
+  });
+
+  it.each([undefined, null, lease(2)])("one that returns no promise cannot be asked: %j", (answer) => {
+    const bare = (): never => answer as never;
+    const { fed, claim, release } = make({ acquire: bare, renew: bare, release: bare });
+    claim(1, 2);
+    expect(fed).toEqual([{ type: "denied", claim: 1, reason: "what was asked returned no promise" }]);
+    release(1);
+  });
+
+  it("nor be told that a lease is over, which ends all the same", async () => {
+    const { epochs, claim, release } = make({
+      acquire: async () => lease(2),
+      renew: async () => lease(2),
+      release: () => undefined as never,
+    });
+    claim(1, 2);
+    await turn();
+    release(1);
+    await epochs.settle(new HandClock(), 1000);
+  });
+
   it("a lease is renewed, lost, or could not be renewed", async () => {
     const arbiter = new HandArbiter();
     const { fed, claim, renew } = make(arbiter);

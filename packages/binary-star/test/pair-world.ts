@@ -46,6 +46,8 @@ export class PairWorld {
   isCut = false;
   /** Who cannot reach the arbiter. */
   readonly cutOff = new Set<StarRole>();
+  /** Whose application cannot become active. */
+  readonly unfit = new Set<StarRole>();
 
   constructor(plan: PairPlan) {
     this.#plan = plan;
@@ -200,6 +202,8 @@ export class PairWorld {
         return;
       case "activate":
         this.activations.push({ role, epoch: output.epoch });
+        if (this.unfit.has(role))
+          return later({ type: "activation-failed", epoch: output.epoch, reason: "unfit" });
         return later({ type: "activated", epoch: output.epoch });
       case "transfer":
         return later({ type: "caught-up", transfer: output.transfer });

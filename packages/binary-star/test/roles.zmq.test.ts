@@ -9,6 +9,7 @@ import { unusedEndpoint } from "../../core/test/support/sockets.js";
 import {
   type Arbiter,
   BinaryStar,
+  BinaryStarClient,
   type BinaryStarOptions,
   type BinaryStarRequest,
   BinaryStarServer,
@@ -97,6 +98,11 @@ async function askOften(endpoint: string): Promise<string> {
     clearInterval(timer);
     dealer.close();
   }
+}
+
+/** The event loop is blocked for so many ms. */
+function standStill(ms: number): void {
+  for (const until = performance.now() + ms; performance.now() < until; );
 }
 
 /** A peer on bare sockets that publishes what it is told to, again and again, until it is closed. */
@@ -226,6 +232,29 @@ describe("a peer that dies without a word", () => {
   });
 });
 
+describe("two that were both started as the primary", () => {
+  it("say so, and neither answers: they would in the same epoch", async () => {
+    const [one, other] = [
+      await serve({ role: "primary", heartbeatMs: 50 }),
+      await serve({ role: "primary" }),
+    ];
+    const clashes = [once(one.server, "roles-clashed"), once(other.server, "roles-clashed")];
+    one.server.connectPeer(other.states);
+    other.server.connectPeer(one.states);
+    for (const [clash] of await Promise.all(clashes)) expect(clash).toMatchObject({ role: "primary" });
+    const dealer = new Dealer({ linger: 0 });
+    open.push(dealer);
+    dealer.connect(one.service);
+    // One asks for longer than a peer that is not there may be silent.
+    while (one.server.stats().pair.malformed < 3) {
+      const rejected = once(one.server, "request-rejected");
+      await dealer.send(["", "hi"]);
+      await rejected;
+    }
+    expect(one.server.view()).toMatchObject({ state: "primary", isServing: false, epoch: 0 });
+  });
+});
+
 describe("an active node that is deposed", () => {
   it("tells the requests that run, and answers none of them", async () => {
     const primary = newServer({ role: "primary" });
@@ -250,6 +279,44 @@ describe("an active node that is deposed", () => {
     await request.reply("too late");
     expect(primary.stats()).toMatchObject({ answered: 0, revoked: 1, running: 0 });
     expect(primary.view()).toMatchObject({ state: "passive", epoch: 8 });
+  });
+});
+
+describe("an active node whose process stood still", () => {
+  it("tells each client whose reply was ready, and did not leave in time, that it is to ask again", async () => {
+    const heartbeatMs = 50;
+    const server = newServer({ role: "primary", heartbeatMs });
+    const service = await server.bind(ANY);
+    let isStallDue = false;
+    const serving = server.serve(
+      ({ body: [word = Buffer.of()] }) => {
+        if (isStallDue && String(word) === "long") {
+          isStallDue = false;
+          standStill(8 * heartbeatMs);
+        }
+        return word;
+      },
+      { concurrency: 2 },
+    );
+    server.connectPeer("tcp://127.0.0.1:1");
+    // Whoever is not told waits for a minute.
+    const client = new BinaryStarClient({ heartbeatMs, timeoutMs: 60_000, attempts: 1000 });
+    open.push(client);
+    client.connect(service);
+    expect(String(await client.request("first"))).toBe("first");
+    const reasons = new Set<string>();
+    client.on("request-retried", ({ reason }) => reasons.add(reason));
+    let fenced: number;
+    do {
+      fenced = server.stats().fenced;
+      isStallDue = true;
+      const replies = await Promise.all(["short", "long"].map((word) => client.request(word)));
+      expect(replies.map(String)).toEqual(["short", "long"]);
+      // Again, if the second one was not there yet when the first was read, whose reply left before the process stood still.
+    } while (server.stats().fenced < fenced + 2);
+    expect([...reasons]).toEqual(["refused"]);
+    await server.close();
+    await serving;
   });
 });
 

@@ -261,9 +261,14 @@ describe("a reply that is ready too late", () => {
     const isWanted = router.wanted[0] as () => boolean;
     expect(isWanted()).toBe(true);
     hear("active", 2);
+    expect(router.sent).toHaveLength(1);
     expect(isWanted()).toBe(false);
     expect(wired.fenced).toBe(1);
     expect(events.at(-1)).toBe("reply-fenced");
+    expect(
+      router.sent.slice(1),
+      "its client hears that it is to ask again, and does not wait in vain",
+    ).toEqual([refusal(1, "passive", undefined)]);
   });
 
   it("and stays there if the node is active again, in another epoch", () => {

@@ -215,6 +215,16 @@ describe("the application", () => {
     ]);
     expect(node.machine.state).toBe("passive");
   });
+
+  it("that could not become active is asked again after a heartbeat, however many clients ask", () => {
+    const node = activeBackup({ activates: false });
+    node.feed({ type: "activation-failed", epoch: 2, reason: "no disk" });
+    node.take();
+    for (const now of [2001, 2500, 2999]) expect(node.until(now).vote()).toBe(false);
+    expect(node.take()).toEqual([]);
+    node.until(3000).vote();
+    expect(node.take()).toEqual(["remember 4", "activate 4"]);
+  });
 });
 
 describe("a peer that is active, not heard before", () => {

@@ -213,6 +213,38 @@ describe("a pair", () => {
     expect(world.faults).toEqual([]);
   });
 
+  it.each([
+    { delayMs: 0, heartbeats: [1000, 1000] },
+    { delayMs: 700, heartbeats: [1000, 1000] },
+    { delayMs: 700, heartbeats: [1000, 1000], leaseMs: 3000 },
+    { delayMs: 0, heartbeats: [100, 1000] },
+    { delayMs: 0, heartbeats: [1000, 100] },
+  ] as const)(
+    "whose primary's application cannot become active is served by the backup: %j",
+    ({ delayMs, ...plan }) => {
+      const world = new PairWorld({ keepsEpochs: true, ...plan });
+      world.delayMs = delayMs;
+      world.unfit.add("primary");
+      world.load(15_000);
+      expect(world.serving()).toEqual(["backup"]);
+      world.load(30_000);
+      expect([world.serving(), world.faults], "and it stays").toEqual([["backup"], []]);
+    },
+  );
+
+  it("of which neither application can become active is served by the one that can again", () => {
+    for (const role of ["primary", "backup"] as const) {
+      const world = new PairWorld({ keepsEpochs: true, heartbeats: [1000, 1000] });
+      for (const each of ["primary", "backup"] as const) world.unfit.add(each);
+      world.load(30_000);
+      expect(world.serving()).toEqual([]);
+      expect(new Set(world.activations.map((each) => each.role)), "each has tried").toHaveProperty("size", 2);
+      world.unfit.delete(role);
+      world.load(10_000);
+      expect(world.serving()).toEqual([role]);
+    }
+  });
+
   it("whatever happens: no epoch twice, with an arbiter never two that serve, and once it is over exactly one", () => {
     const served = new Set<StarEvent | StarRole>();
     fc.assert(

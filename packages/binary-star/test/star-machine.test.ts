@@ -9,6 +9,8 @@ import {
   StarDriver,
 } from "./star-driver.js";
 
+const passiveOf = (role: StarRole): StarDriver => (role === "primary" ? passivePrimary() : passiveBackup());
+
 /** Nodes of each role in each state, beside a peer of the guide's. */
 const guides: Record<string, () => StarDriver> = {
   "primary primary": () => lone("primary"),
@@ -179,6 +181,36 @@ describe("what a node tells its owner", () => {
     expect(node.told("roles-clashed")).toHaveLength(3);
     expect(node.machine.stats).toMatchObject({ malformed: 3, heard: 0 });
     expect(node.machine).toMatchObject({ state: "primary", epoch: 0, peerState: undefined });
+  });
+
+  it("two of the same role hear each other, and no vote makes either active in the epoch of the other", () => {
+    for (const role of ["primary", "backup"] as const) {
+      const node = lone(role).peerDies();
+      expect(node.machine.retryAfterMs(node.now)).toBe(role === "primary" ? 0 : undefined);
+      for (let beat = 0; beat < 5; beat++) {
+        node.until(node.now + 1000).hearForeign(role);
+        expect(node.vote()).toBe(false);
+      }
+      const follower = passiveOf(role).until(1000);
+      for (let beat = 0; beat < 5; beat++) {
+        follower.until(follower.now + 1000).hearForeign(role);
+        expect(follower.vote(), "what is heard is not the one that it followed").toBe(false);
+      }
+      expect(follower.peerDies().vote(), "once nobody is in its place it is dead").toBe(true);
+    }
+  });
+
+  it("one of the same role that speaks more seldom is waited for by its own interval", () => {
+    const record = { role: "primary", heartbeatMs: 3000, epoch: 1 } as const;
+    const node = lone("primary").feed({ type: "peer-state", state: "active", record });
+    expect(node.until(5999).vote()).toBe(false);
+    expect(node.until(6000).vote()).toBe(true);
+  });
+
+  it("one that is active goes on beside one of the same role", () => {
+    const node = activePrimary();
+    for (let beat = 0; beat < 5; beat++) node.until(node.now + 1000).hearForeign("primary");
+    expect(node.vote()).toBe(true);
   });
 
   it("what it knows of its peer, until that is silent for too long", () => {

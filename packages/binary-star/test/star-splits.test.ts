@@ -32,6 +32,17 @@ describe("two that are active", () => {
     expect(activeBackup().hearForeign("active").machine.state).toBe("passive");
   });
 
+  it("but a primary that stood still for as long as its peer waits makes way, since that took over from it", () => {
+    const hesitant = activePrimary().standStill(1999).hearForeign("active");
+    expect(hesitant.machine.state).toBe("active");
+    const deposed = activePrimary().standStill(2000);
+    deposed.take();
+    expect(deposed.hearForeign("active").machine.state).toBe("passive");
+    expect(deposed.published(), "a peer that heard it say active once more would end itself").toEqual([
+      "published passive",
+    ]);
+  });
+
   it("in one epoch, which only an arbiter at fault can grant, the primary stays", () => {
     expect(activePrimary().hear("active", 1).machine.state).toBe("active");
     expect(activeBackup().hear("active", 2).machine.state).toBe("passive");
