@@ -3,7 +3,6 @@ import {
   DeadlineQueue,
   type FailureReply,
   type Frames,
-  LinkedList,
   type Reply,
   SequenceSource,
 } from "@seaworthy/core";
@@ -18,6 +17,7 @@ import type {
 import { Copies, type CopiesGround } from "./copies.js";
 import { FAILURE_CODES, Pending } from "./pending.js";
 import type { Server } from "./server-book.js";
+import { WaitingLine } from "./waiting-line.js";
 
 /** What a {@link CallDesk} works with. */
 export interface CallDeskGround extends CopiesGround {
@@ -47,7 +47,7 @@ export class CallDesk {
   readonly #byCall = new Map<number, Pending>();
   /** Those, and the answered ones for which some server still owes a reply. */
   readonly #bySequence = new Map<bigint, Pending>();
-  readonly #waiting = new LinkedList<Pending>();
+  readonly #waiting = new WaitingLine((pending) => this.#offer(pending));
   readonly #timers = new DeadlineQueue<Pending>();
   readonly #hedgeTimers = new DeadlineQueue<Pending>();
   #now = 0;
@@ -129,7 +129,8 @@ export class CallDesk {
     this.#now = now;
     for (let copy = server.copies.first; copy !== undefined; copy = server.copies.first) {
       const { pending } = copy;
-      server.losses += 1;
+      // What was dropped in a queue never was with it.
+      if (!copy.wasDropped) server.losses += 1;
       this.#copies.giveUp(copy, this.#now);
       pending.lostWith = [...pending.lostWith, server];
       if (pending.copies.length === 0) this.#allLost(pending);
@@ -149,15 +150,22 @@ export class CallDesk {
     if (pending.copies.length === 0 && !pending.isAnswered) this.#step(pending, "refused");
     strategy.refused(server, reason, now);
     strategy.released(server, now);
-    // A full queue in front of the socket is full for every server.
-    if (pending.state === "waiting" && reason !== "queue-full") this.#offer(pending);
+    if (pending.state !== "waiting") return;
+    // The queue in front of the socket is full for every server behind it.
+    if (reason === "queue-full") this.#waiting.addCrowded(pending);
+    else this.#offer(pending);
   }
 
   /** A server takes requests: those that wait for one are placed. */
   offerAll(now: number): void {
     this.#now = now;
-    if (this.#waiting.length === 0) return;
-    for (const pending of [...this.#waiting]) this.#offer(pending);
+    this.#waiting.offerAll();
+  }
+
+  /** A word came: some that a full queue did not take are placed. */
+  offerCrowded(now: number): void {
+    this.#now = now;
+    this.#waiting.offerCrowded();
   }
 
   #beginAttempt(pending: Pending): void {
@@ -170,13 +178,12 @@ export class CallDesk {
   #offer(pending: Pending): void {
     const servers = this.#ground.strategy.choose(pending, this.#now);
     if (servers.length > 0) this.#step(pending, "placed", { servers });
-    else if (!pending.place.isLinked) this.#waiting.append(pending.place);
+    else if (!pending.place.isLinked) this.#waiting.add(pending);
   }
 
   #timedOut(pending: Pending): void {
     const copies = this.#copies.expire(pending, this.#now);
-    pending.avoided = copies.map(({ server }) => server);
-    pending.lostWith = NOBODY;
+    pending.avoid(copies.map(({ server }) => server));
     const next = pending.isLastAttempt ? "exhausted" : "timed-out";
     this.#step(pending, pending.failure === undefined ? next : "failure-reply");
     this.#ground.strategy.timedOut(pending, copies, this.#now);
@@ -214,7 +221,7 @@ export class CallDesk {
         return this.#hedge(pending, servers[0] as Server);
       case "wait":
         this.#endHedging(pending);
-        return this.#waiting.append(pending.place);
+        return this.#waiting.add(pending);
       case "pause":
         return this.#pause(pending);
       case "offer":

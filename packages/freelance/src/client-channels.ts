@@ -141,14 +141,12 @@ export class RouterChannel implements Channel {
   }
 
   #connection({ type, endpoint, reason }: ConnectionEvent): void {
-    const peer = this.#byName.get(frameKey(textFrame(endpoint))) ?? this.#onlyAt(portOf(endpoint));
-    // Where it could be one of several, their PINGs find out.
-    if (peer !== undefined) this.#feed({ type, connection: peer.connection, reason });
-  }
-
-  #onlyAt(port: string): Peer | undefined {
-    const peers = this.#byPort.get(port);
-    return peers?.size === 1 ? [...peers][0] : undefined;
+    const named = this.#byName.get(frameKey(textFrame(endpoint)));
+    const peers = named === undefined ? [...(this.#byPort.get(portOf(endpoint)) ?? [])] : [named];
+    for (const { connection } of peers) {
+      if (peers.length === 1) this.#feed({ type, connection, reason });
+      else if (type !== "failed") this.#feed({ type: "rumour", connection });
+    }
   }
 }
 

@@ -150,10 +150,11 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
     if (message.type !== "pong") this.#calls.replied(server, message, now);
     this.#strategy.heard(connection, now);
     if (message.type === "pong") this.#strategy.pong(server, now);
+    this.#calls.offerCrowded(now);
   }
 
   #connectionChanged(
-    input: FreelanceClientInput & { type: "up" | "down" | "failed" | "refused" },
+    input: FreelanceClientInput & { type: "up" | "down" | "failed" | "rumour" | "refused" },
     now: number,
   ): void {
     const { connection } = input;
@@ -164,6 +165,8 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
         return this.#strategy.down(connection, now);
       case "failed":
         return this.#strategy.failed(connection, input.reason, now);
+      case "rumour":
+        return this.#strategy.rumour(connection, now);
       case "refused":
         return this.#refused(input, now);
     }

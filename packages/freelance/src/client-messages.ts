@@ -25,6 +25,8 @@ export type FreelanceClientInput =
       readonly connection: number;
       readonly reason?: string | undefined;
     }
+  /** A connection came or went that may be this one: it was told of by an address that may be of several servers. */
+  | { readonly type: "rumour"; readonly connection: number }
   | {
       readonly type: "received";
       readonly connection: number;
@@ -99,7 +101,7 @@ export type FreelanceClientEvent =
       /** `late`: its request is over; `unknown`: never asked by this client. */
       readonly reason: "late" | "unknown";
     })
-  /** A request was not sent: it goes to another server, or waits for one. */
+  /** A request was not sent: it goes to another server, or waits for one, or until a word shows that a full queue has moved. */
   | (StatusEvent & { readonly type: "send-refused"; readonly call: number; readonly reason: SendRefusal })
   | (StatusEvent & { readonly type: "process-stalled"; readonly ms: number })
   | MessageDropped;

@@ -44,11 +44,7 @@ export class Copies {
     if (outcome === "failure") server.failures += 1;
     const copy = pending.copyAt(server);
     if (copy === undefined) return undefined;
-    const ms = now - copy.sentAt;
-    // To fail is quick, and is not to attract requests.
-    if (outcome === "failure") server.latency.observeAtLeast(ms, now);
-    else server.latency.observe(ms, now);
-    this.#ground.hedging.observe(ms);
+    this.#judge(copy, outcome, now - copy.sentAt, now);
     this.#release(copy, now);
     return copy;
   }
@@ -74,6 +70,17 @@ export class Copies {
     if (copy.wasDropped) return this.#forget(copy, now);
     copy.server.latency.observeAtLeast(now - copy.sentAt, now);
     this.#release(copy, now);
+  }
+
+  #judge({ server }: Copy, outcome: "reply" | "failure", ms: number, now: number): void {
+    if (outcome === "failure") {
+      server.latency.observeAtLeast(ms, now);
+      server.handicap.failed(now);
+    } else {
+      server.latency.observe(ms, now);
+      server.handicap.answered();
+      this.#ground.hedging.observe(ms);
+    }
   }
 
   #forget(copy: Copy, now: number): void {

@@ -57,6 +57,37 @@ export class SmoothedLatency {
   }
 }
 
+/** So many failures in a row count at most: a server that was mended is tried again in two or three minutes. */
+const MAX_FAILURES = 16;
+
+/**
+ * How many times as much a server counts as its latency says, since its handlers fail. To fail is quick, and leaves nothing
+ * in hand: else all requests would end up with the one server that can do nothing. Each failure in a row doubles it, a
+ * reply takes all of it back, and time as much as it takes of a latency.
+ */
+export class Handicap {
+  #doublings = 0;
+  #at = 0;
+
+  /** From 1. */
+  factor(now: number): number {
+    return this.#doublings === 0 ? 1 : 2 ** this.#left(now);
+  }
+
+  failed(now: number): void {
+    this.#doublings = Math.min(MAX_FAILURES, this.#left(now) + 1);
+    this.#at = now;
+  }
+
+  answered(): void {
+    this.#doublings = 0;
+  }
+
+  #left(now: number): number {
+    return Math.max(0, this.#doublings - (now - this.#at) / HALF_LIFE_MS);
+  }
+}
+
 /** How many of the latest latencies are kept. */
 const WINDOW = 512;
 

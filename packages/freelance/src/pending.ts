@@ -36,7 +36,7 @@ export class Pending {
   hedgeTimer: DeadlineEntry<Pending> | undefined = undefined;
   /** What a server's handler said that failed, while others may still answer. */
   failure: string | undefined = undefined;
-  /** Servers that did not answer the attempt before: others come first. */
+  /** Servers that did not answer an earlier attempt, the latest last: others come first. */
   avoided: readonly Server[] = NO_SERVERS;
   /** Servers that were lost with it since its last timeout: they may have run it. */
   lostWith: readonly Server[] = NO_SERVERS;
@@ -56,6 +56,13 @@ export class Pending {
   /** It is answered, and is kept for those who still owe a reply. */
   get isAnswered(): boolean {
     return this.state === "answered";
+  }
+
+  /** An attempt is over, and these have not answered it. */
+  avoid(servers: readonly Server[]): void {
+    const latest = new Set([...this.lostWith, ...servers]);
+    this.avoided = [...this.avoided.filter((server) => !latest.has(server)), ...latest];
+    this.lostWith = NO_SERVERS;
   }
 
   /** The one that this server has. */

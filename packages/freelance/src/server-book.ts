@@ -1,5 +1,5 @@
 import { type DeadlineEntry, LinkedList } from "@seaworthy/core";
-import { SmoothedLatency } from "./latency.js";
+import { Handicap, SmoothedLatency } from "./latency.js";
 import type { Copy } from "./pending.js";
 import { type ServerState, serverLife } from "./server-life.js";
 
@@ -9,6 +9,7 @@ const NOT_LISTED = -1;
 export class Server {
   readonly endpoint: string;
   readonly latency: SmoothedLatency = new SmoothedLatency();
+  readonly handicap: Handicap = new Handicap();
   /** Requests that it has and owes a reply for. */
   readonly copies: LinkedList<Copy> = new LinkedList<Copy>();
   state: ServerState = serverLife.initial;

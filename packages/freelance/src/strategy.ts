@@ -109,6 +109,9 @@ export abstract class Strategy<S extends Server = Server> {
     this.report({ type: "connection-failed", at: now, endpoint: server.endpoint, ...because });
   }
 
+  /** A connection came or went that may be this one. */
+  rumour(_connection: number, _now: number): void {}
+
   /** A server said something: which one, if it is still meant by that connection. */
   heard(connection: number, now: number): S | undefined {
     const server = this.book.at(connection);

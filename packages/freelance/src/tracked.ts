@@ -19,8 +19,8 @@ class TrackedServer extends Server {
   readonly beat: Heartbeat;
   /** Since when a connection is being made, if it is. */
   tryingSince = 0;
-  /** The pause before a refused PING is tried again, in ms. */
-  probeMs: number = FIRST_PROBE_MS;
+  /** The pause before a refused PING is tried again, in ms; infinity where the next one is awaited. */
+  probeMs: number = Number.POSITIVE_INFINITY;
   pingedAt = 0;
   /** A PING was sent, and nothing was heard since. */
   isAsked = false;
@@ -53,16 +53,13 @@ export class Tracked extends Strategy<TrackedServer> {
     this.#random = random;
   }
 
-  /** Those that were lost with the request are left out until it times out; those that did not answer come last. */
+  /** Those that were lost with the request are left out until it times out. */
   override choose({ avoided, lostWith }: Pending, now: number): readonly Server[] {
-    if (avoided.length + lostWith.length === 0) return one(this.#pick([], now));
-    const other = this.#pick([...avoided, ...lostWith], now);
-    return one(other ?? this.#pick(lostWith, now));
+    return one(this.#pickNew(avoided, lostWith, now));
   }
 
   override another({ copies, avoided, lostWith }: Pending, now: number): Server | undefined {
-    const taken = [...copies.map(({ server }) => server), ...lostWith];
-    return this.#pick([...taken, ...avoided], now) ?? this.#pick(taken, now);
+    return this.#pickNew(avoided, [...copies.map(({ server }) => server), ...lostWith], now);
   }
 
   override timedOut(_pending: Pending, copies: readonly Copy[], now: number): void {
@@ -94,7 +91,18 @@ export class Tracked extends Strategy<TrackedServer> {
     if (reason !== "peer-unknown") return;
     server.isAsked = false;
     this.step(server, "refused", now);
-    if (server.state === "reachable") this.#probeLater(server, now);
+    // One that was leaving is forgotten by now.
+    if (server.connection === undefined) return;
+    if (server.state === "reachable" || server.probeMs < this.#intervalMs) this.#probeLater(server, now);
+  }
+
+  /** A PING finds out: at once if its connection went, and soon if it came, since its name comes a moment later. */
+  override rumour(connection: number, _now: number): void {
+    const server = this.book.at(connection);
+    if (server === undefined) return;
+    server.probeMs = FIRST_PROBE_MS;
+    // Not one that it has an interval to answer: that is judged by the PING that was due.
+    this.owner.emit({ type: "ping", connection });
   }
 
   override stalled(now: number): void {
@@ -133,6 +141,7 @@ export class Tracked extends Strategy<TrackedServer> {
   /** The socket connects again by itself, but for a connection that stands and says nothing: it may be half open. */
   protected override lost(server: TrackedServer, action: "lose" | "renew", now: number): void {
     server.isAsked = false;
+    server.probeMs = Number.POSITIVE_INFINITY;
     server.tryingSince = now;
     if (action === "renew") {
       this.discard(server);
@@ -176,7 +185,19 @@ export class Tracked extends Strategy<TrackedServer> {
     this.wake(server, now + probeMs);
     if (probeMs === this.#intervalMs) return;
     server.probeMs = Math.min(2 * probeMs, this.#intervalMs);
-    if (server.probeMs === this.#intervalMs) this.report({ type: "server-unaddressable", at: now, endpoint });
+    const isThere = server.state === "reachable";
+    if (isThere && server.probeMs === this.#intervalMs)
+      this.report({ type: "server-unaddressable", at: now, endpoint });
+  }
+
+  /** One that has not had the request yet, so that in as many attempts it gets to all; else who had it longest ago. */
+  #pickNew(avoided: readonly Server[], excluded: readonly Server[], now: number): Server | undefined {
+    if (avoided.length === 0) return this.#pick(excluded, now);
+    const fresh = this.#pick([...excluded, ...avoided], now);
+    if (fresh !== undefined) return fresh;
+    const isOut = new Set(excluded.map(({ endpoint }) => endpoint));
+    const again = avoided.find(({ endpoint }) => !isOut.has(endpoint) && this.book.find(endpoint)?.isListed);
+    return again && this.book.find(again.endpoint);
   }
 
   /** The better of two that take requests, and are not among those excluded. */
@@ -210,9 +231,9 @@ export class Tracked extends Strategy<TrackedServer> {
   }
 }
 
-/** When a server is expected to be through with one request more. */
+/** When a server is expected to be through with one request more, and later if its handlers fail. */
 function cost(server: Server, now: number): number {
-  return (server.copies.length + 1) * server.latency.expected(now);
+  return (server.copies.length + 1) * server.latency.expected(now) * server.handicap.factor(now);
 }
 
 const ascending = (a: number, b: number): number => a - b;

@@ -105,7 +105,7 @@ export function encodeTrackedRequest(id: RequestId, body: Frames): Frames {
 export function decodeTrackedReply(frames: Uint8Array[]): Pong | Reply | FailureReply | Malformed {
   const [control, ...body] = frames;
   if (control === undefined) return malformed("reply without a control frame");
-  if (framesEqual(control, PONG)) return { type: "pong" };
+  if (body.length === 0 && framesEqual(control, PONG)) return { type: "pong" };
   if (!isRequestId(control)) return malformed("reply with a control frame that is no request id");
   return decodeEnvelopedReply([control, DELIMITER, ...body]);
 }
@@ -150,8 +150,11 @@ export function decodeShotgunReply(frames: Uint8Array[]): Reply | FailureReply |
 export function decodeFlpRequest(frames: Uint8Array[]): Ping | EnvelopedRequest | Malformed {
   const control = frames[1];
   if (control === undefined) return malformed("message without a control frame");
-  if (framesEqual(control, PING)) return { type: "ping", route: frames.slice(0, 1) };
-  if (frames.length < 3) return malformed("request without a body");
+  // With a body behind it, it is a control frame like any other (10/FLP, "Overall Operation").
+  if (frames.length < 3)
+    return framesEqual(control, PING)
+      ? { type: "ping", route: frames.slice(0, 1) }
+      : malformed("request without a body");
   const route = frames.slice(0, 2);
   const kind = requestKind(control) ?? REQUEST_KIND;
   if (kind !== REQUEST_KIND) return malformed(`request of unknown kind ${kind}`);

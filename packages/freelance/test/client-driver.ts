@@ -74,6 +74,12 @@ export class ClientDriver {
     return this.feed({ type: "down", connection: this.at(name) });
   }
 
+  /** A connection came or went that may be one of these. */
+  rumour(...names: string[]): this {
+    for (const name of names) this.feed({ type: "rumour", connection: this.at(name) });
+    return this;
+  }
+
   pong(...names: string[]): this {
     for (const name of names)
       this.feed({ type: "received", connection: this.at(name), message: { type: "pong" } });

@@ -20,6 +20,7 @@ const step = fc.record({
     "up",
     "down",
     "failed",
+    "rumour",
     "word",
     "word",
     "reply",
@@ -106,6 +107,7 @@ class World {
       up.delete(connection);
       client.feed({ type: "down", connection });
     } else if (what === "failed" && !isUp) client.feed({ type: "failed", connection });
+    else if (what === "rumour") client.feed({ type: "rumour", connection });
     else if (what === "word" && isUp)
       client.feed({ type: "received", connection, message: { type: "pong" } });
     else if (sent !== undefined && this.open.includes(sent.connection)) this.#answer(what, sent);

@@ -92,7 +92,7 @@ describe("tracked", () => {
   });
 
   it("a connection that is told by the address of a host's name is that of the only server at its port", () => {
-    const { up, down, say, client, events, machine } = connected("tcp://localhost:1");
+    const { up, down, say, client, events, machine, socket } = connected("tcp://localhost:1");
     up("tcp://127.0.0.1:1");
     say(textFrame("PONG"));
     expect(machine.aliveCount).toBe(1);
@@ -100,8 +100,22 @@ describe("tracked", () => {
     expect(events.at(-1)).toBe("server-gone: lost");
     client.feed({ type: "connect", endpoint: "tcp://other:1" });
     const count = events.length;
-    up("tcp://127.0.0.1:1");
     up("tcp://127.0.0.1:2");
+    expect(socket().sent).toHaveLength(1);
+    up("tcp://127.0.0.1:1");
+    // Both are asked.
+    expect(
+      socket()
+        .sent.slice(1)
+        .map(({ frames }) => textsOf(frames)),
+    ).toEqual([
+      ["tcp://localhost:1", "PING"],
+      ["tcp://other:1", "PING"],
+    ]);
+    down("tcp://127.0.0.1:1");
+    expect(socket().sent).toHaveLength(5);
+    socket().handlers.connection?.({ type: "failed", endpoint: "tcp://127.0.0.1:1" });
+    expect(socket().sent).toHaveLength(5);
     expect(events).toHaveLength(count);
     client.feed({ type: "disconnect", endpoint: "tcp://other:1" });
     up("tcp://127.0.0.1:1");

@@ -211,6 +211,15 @@ describe("failover", () => {
     expect(client.of("failed")[0]?.failure).toMatchObject({ sent: 0 });
   });
 
+  it("and is placed again when a reply shows that the queue has moved, or the next server gets its turn", () => {
+    const client = failover().connect("a", "b").up("a");
+    for (let call = 1; call <= 3; call++) client.request();
+    client.refuse(2, "a", "queue-full").refuse(3, "a", "queue-full").reply(1, "a");
+    expect(client.sends.slice(3)).toEqual(["2@a", "3@a"]);
+    client.refuse(2, "a", "queue-full").refuse(3, "a", "queue-full").down("a").up("b");
+    expect(client.sends.slice(5)).toEqual(["2@b", "3@b"]);
+  });
+
   it("closing ends the pause", () => {
     const client = failover().connect("a").down("a").feed({ type: "close" });
     expect(client.machine).toMatchObject({ serverCount: 0, deadline: undefined });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HedgeBudget, Hedging } from "../src/hedging.js";
-import { LatencyWindow, SmoothedLatency } from "../src/latency.js";
+import { Handicap, LatencyWindow, SmoothedLatency } from "../src/latency.js";
 import { HEDGE_BURST } from "../src/machine.js";
 import { ClientDriver } from "./client-driver.js";
 
@@ -116,6 +116,17 @@ describe("a hedge", () => {
     }
   });
 
+  it("that was dropped in a queue is no loss when its server is lost", () => {
+    const client = new ClientDriver(hedging).alive("a", "b");
+    client.request();
+    client.until(50, "a", "b");
+    const [first, second] = client.sends.map((send) => send.at(-1) as string) as [string, string];
+    client.reply(1, first);
+    expect(client.of("send")[1]?.copy.mayLeave()).toBe(false);
+    client.down(second);
+    expect(client.server(second)).toMatchObject({ requests: 0, losses: 0, outstanding: 0 });
+  });
+
   it("answered requests that somebody still has are kept up to a limit", () => {
     const client = new ClientDriver({ ...hedging, maxInFlight: 2 }).alive("a", "b");
     for (let n = 0; n < 3; n++) client.request();
@@ -206,6 +217,21 @@ describe("the percentile", () => {
         },
       ),
     );
+  });
+});
+
+describe("the handicap", () => {
+  it("doubles with each failure in a row, fades like a latency, and is gone with the first reply", () => {
+    const handicap = new Handicap();
+    expect(handicap.factor(0)).toBe(1);
+    for (let n = 0; n < 3; n++) handicap.failed(0);
+    expect([handicap.factor(0), handicap.factor(10_000), handicap.factor(50_000)]).toEqual([8, 4, 1]);
+    handicap.failed(10_000);
+    expect(handicap.factor(10_000)).toBe(8);
+    for (let n = 0; n < 100; n++) handicap.failed(10_000);
+    expect([handicap.factor(10_000), handicap.factor(170_000)]).toEqual([65_536, 1]);
+    handicap.answered();
+    expect(handicap.factor(170_000)).toBe(1);
   });
 });
 

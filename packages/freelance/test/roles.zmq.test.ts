@@ -106,6 +106,17 @@ describe.each(STRATEGIES)("strategy %s", (strategy) => {
     expect(client.stats().failed).toBe(0);
   });
 
+  it("more at once than the queue in front of a socket takes: none waits out its attempt", async () => {
+    const servers = await Promise.all([serve(options), serve(options)]);
+    const endpoints = servers.map(({ endpoint }) => endpoint);
+    const client = newClient(endpoints, { strategy, timeoutMs: 100_000, socket: { maxQueued: 20 } });
+    await untilAlive(client, 1);
+    const replies = await Promise.all(Array.from({ length: 1000 }, (_, n) => client.request(`${n}`)));
+    expect(replies.map(String)).toEqual(Array.from({ length: 1000 }, (_, n) => `${n}`));
+    expect(client.stats()).toMatchObject({ retries: 0, failed: 0 });
+    expect(client.stats().refused).toBeGreaterThan(0);
+  });
+
   it("a server that dies under the last attempt ends the request at once", async () => {
     const mute = newServer(options);
     const client = newClient([await mute.bind("tcp://127.0.0.1:*")], { strategy, timeoutMs: 20_000 });
@@ -213,6 +224,34 @@ describe("tracked", () => {
       const gone = once(client, "server-gone");
       await server.close();
       await gone;
+    }
+  });
+
+  it("servers that are known by the names of hosts, all at one port, are followed when they come and go", async () => {
+    const port = (await deadEndpoint()).split(":")[2] as string;
+    // Short forms of addresses are looked up as names of hosts are: connections are told of by the addresses behind.
+    const hosts = [2, 3, 4].map((last) => ({
+      address: `tcp://127.0.0.${last}:${port}`,
+      endpoint: `tcp://127.${last}:${port}`,
+    }));
+    const listen = async ({ address, endpoint }: { address: string; endpoint: string }) => {
+      const server = newServer({ lingerMs: 0 });
+      await server.bind(address, { as: endpoint });
+      return server;
+    };
+    const answering = await Promise.all(hosts.slice(1).map(listen));
+    for (const server of answering) void server.serve(echo, { concurrency: 100 });
+    const client = newClient(
+      hosts.map(({ endpoint }) => endpoint),
+      { timeoutMs: 50_000, heartbeatMs: 60_000, connectTimeoutMs: 60_000 },
+    );
+    for (let round = 0; round < 3; round++) {
+      const mute = await listen(hosts[0] as (typeof hosts)[0]);
+      await untilAlive(client, 3);
+      const replies = Array.from({ length: 30 }, (_, n) => client.request(`${n}`));
+      await mute[Symbol.asyncIterator]().next();
+      await mute.close();
+      expect((await Promise.all(replies)).map(String)).toEqual(Array.from({ length: 30 }, (_, n) => `${n}`));
     }
   });
 

@@ -201,8 +201,12 @@ describe("messages that do not belong", () => {
 
 describe("a server", () => {
   it("fault: a server that is entered twice is one server", () => {
-    const client = new ClientDriver().alive("a").connect("a", "a");
-    expect(client.machine.serverCount).toBe(1);
+    const client = new ClientDriver().connect("a").up("a").connect("a").pong("a", "a").connect("a", "a");
+    client.request();
+    client.reply(1, "a").up("a").pong("a");
+    expect(client.machine).toMatchObject({ serverCount: 1, aliveCount: 1 });
+    client.down("a");
+    expect(client.machine).toMatchObject({ serverCount: 1, aliveCount: 0 });
     expect(client.opened).toEqual(["a"]);
     expect(client.statuses.filter((status) => status === "server-added")).toHaveLength(1);
   });
@@ -396,6 +400,31 @@ describe("a message that is refused", () => {
     expect(client.of("failed")[0]?.failure).toMatchObject({ code: "ERR_REQUEST_TIMEOUT", sent: 0 });
   });
 
+  it("by the socket's own full queue is placed again, with another, at the next words", () => {
+    const client = new ClientDriver().alive("a");
+    for (let call = 1; call <= 6; call++) client.request();
+    for (let call = 2; call <= 6; call++) client.refuse(call, "a", "queue-full");
+    expect(client.sends).toHaveLength(6);
+    client.reply(1, "a");
+    expect(client.sends.slice(6)).toEqual(["2@a", "3@a"]);
+    client.refuse(3, "a", "queue-full").pong("a");
+    expect(client.sends.slice(8)).toEqual(["4@a", "5@a"]);
+    client.feed({ type: "abort", call: 6 }).reply(2, "a").reply(4, "a");
+    expect(client.sends.slice(10)).toEqual(["3@a"]);
+    expect(client.machine.stats).toMatchObject({ refused: 6, retries: 0 });
+    expect(client.server("a")).toMatchObject({ outstanding: 2 });
+  });
+
+  it("by the socket's own full queue waits on where no server takes requests", () => {
+    const client = new ClientDriver().alive("a").until(1);
+    client.request({ attempts: 1 });
+    client.request({ attempts: 1 });
+    client.refuse(2, "a", "queue-full").disconnect("a").reply(1, "a");
+    expect(client.sends).toHaveLength(2);
+    client.alive("b");
+    expect(client.sends.slice(2)).toEqual(["2@b"]);
+  });
+
   it("a PING of a server that was just reached is sent again soon, and a name that stays unknown is reported", () => {
     const client = new ClientDriver({ heartbeatMs: 100, liveness: 10 }).connect("a").up("a");
     client.refuse(undefined, "a").until(9);
@@ -417,6 +446,71 @@ describe("a message that is refused", () => {
   it("a PING of a server that was alive means that its connection is gone", () => {
     const client = new ClientDriver().alive("a").refuse(undefined, "a");
     expect(client.states).toEqual(["a:gone"]);
+  });
+});
+
+describe("a connection that may be of several servers", () => {
+  it("went: each is asked at once, and the one that cannot be is gone", () => {
+    const client = new ClientDriver().alive("a", "b").until(1);
+    client.request();
+    const [first] = client.sends.map((send) => send.at(-1) as string);
+    const other = first === "a" ? "b" : "a";
+    client.outputs = client.outputs.filter(({ type }) => type !== "ping");
+    client.rumour("a", "b");
+    expect(client.pings).toEqual(["a", "b"]);
+    client.refuse(undefined, first as string).pong(other);
+    expect(client.states.sort()).toEqual([`${first}:gone`, `${other}:alive`].sort());
+    expect(client.sends.at(-1)).toBe(`1@${other}`);
+  });
+
+  it("came: each that is missed is asked at once, and again soon, since its name comes a moment later", () => {
+    const client = new ClientDriver().alive("a").connect("b").down("a").until(500);
+    const asked = (): string[] => client.pings.slice(1);
+    client.rumour("a", "b").refuse(undefined, "a").refuse(undefined, "b");
+    expect(asked()).toEqual(["a", "b"]);
+    client.until(510);
+    expect(asked()).toEqual(["a", "b", "a", "b"]);
+    client.pong("b").refuse(undefined, "a").until(529);
+    expect([client.states, asked().length]).toEqual([["a:gone", "b:alive"], 4]);
+    client.until(530).pong("a");
+    expect(client.states).toEqual(["a:alive", "b:alive"]);
+  });
+
+  it("came, and was of none of those that are missed: they are asked as before, and none has another name", () => {
+    const client = new ClientDriver({ heartbeatMs: 100, connectTimeoutMs: 5000, liveness: 50 }).connect("a");
+    client.rumour("a").refuse(undefined, "a");
+    for (const [at, count] of [
+      [10, 2],
+      [30, 3],
+      [70, 4],
+      [150, 5],
+      [250, 6],
+      [350, 7],
+    ] as const) {
+      expect(client.until(at - 1).pings).toHaveLength(count - 1);
+      expect(client.until(at).pings).toHaveLength(count);
+      client.refuse(undefined, "a");
+    }
+    expect([client.states, client.statuses]).toEqual([["a:connecting"], ["server-added"]]);
+  });
+
+  it("does not put off the judgement of one that says nothing", () => {
+    const client = new ClientDriver().alive("a").until(1).pong("a");
+    for (let now = 500; now < 6001; now += 500) client.until(now).rumour("a");
+    expect(client.server("a")?.state).toBe("suspect");
+    expect(client.until(6001).server("a")?.state).toBe("gone");
+  });
+
+  it("is nothing to other strategies, nor to a server that was taken out", () => {
+    const client = new ClientDriver({ strategy: "shotgun" }).connect("a").up("a").rumour("a");
+    expect([client.states, client.pings]).toEqual([["a:alive"], []]);
+    const other = new ClientDriver().alive("a").disconnect("a").rumour("a");
+    expect(other.pings).toEqual(["a"]);
+    const leaving = new ClientDriver().alive("a");
+    leaving.request({ attempts: 1 });
+    leaving.disconnect("a").rumour("a").refuse(undefined, "a");
+    expect(leaving.failures).toEqual(["1:ERR_CONNECTION_LOST"]);
+    expect(leaving.machine).toMatchObject({ serverCount: 0, deadline: undefined });
   });
 });
 
@@ -523,7 +617,7 @@ describe("the choice of a server", () => {
     expect(pick).toBe("slow");
   });
 
-  it("does not fall for a server that answers nothing, or fails fast", () => {
+  it("does not fall for a server that answers nothing", () => {
     const client = new ClientDriver({ heartbeatMs: 100 }, draws(0, 0.99)).alive("hole", "good");
     for (let n = 0; n < 10; n++) {
       const call = client.request({ attempts: 1, timeoutMs: 200 });
@@ -534,12 +628,76 @@ describe("the choice of a server", () => {
     expect(client.server("hole")?.requests).toBeLessThanOrEqual(2);
   });
 
+  it.each([
+    { inFlight: 1, goodMs: 5 },
+    { inFlight: 40, goodMs: 50 },
+  ])(
+    "does not fall for a server that fails fast: $inFlight in flight, $goodMs ms",
+    ({ inFlight, goodMs }) => {
+      const names = ["broken", "good", "better"];
+      const client = new ClientDriver({ heartbeatMs: 100 }, draws(0.1, 0.9, 0.6, 0.4, 0.3, 0.7)).alive(
+        ...names,
+      );
+      const under: { call: number; at: string; endsAt: number }[] = [];
+      let isMended = false;
+      const ask = (): void => {
+        const call = client.request();
+        const at = client.sends.at(-1)?.split("@")[1] as string;
+        under.push({ call, at, endsAt: client.now + (at === "broken" ? 1 : goodMs) });
+        client.outputs = client.outputs.filter(({ type }) => type === "open");
+      };
+      /** How many of so many the first server gets. */
+      const share = (count: number): number => {
+        const before = client.server("broken")?.requests as number;
+        for (let n = 0; n < count; n++) {
+          under.sort((a, b) => a.endsAt - b.endsAt);
+          const { call, at, endsAt } = under.shift() as (typeof under)[0];
+          client.until(Math.max(client.now, endsAt), ...names);
+          if (at === "broken" && !isMended) client.fail(call, at);
+          else client.reply(call, at);
+          ask();
+        }
+        return ((client.server("broken")?.requests as number) - before) / count;
+      };
+      for (let n = 0; n < inFlight; n++) ask();
+      expect(share(4000)).toBeLessThan(0.02);
+      isMended = true;
+      client.until(client.now + 120_000, ...names);
+      expect(share(4000)).toBeGreaterThan(0.3);
+    },
+  );
+
   it("every server has a share, whatever is drawn, and a draw of one is still one of them", () => {
     let n = 0;
     const client = new ClientDriver({}, () => [0, 0.2, 0.4, 0.6, 0.8, 1][n++ % 6] as number);
     client.alive("a", "b", "c");
     for (let call = 1; call <= 300; call++) client.request();
     for (const name of ["a", "b", "c"]) expect(client.server(name)?.outstanding).toBe(100);
+  });
+
+  it("after timeouts falls on each server once, and then on the one that had it longest ago", () => {
+    const names = ["a", "b", "c", "d"];
+    for (const random of [0, 0.3, 0.6, 0.99]) {
+      const client = new ClientDriver({ backoff: { initialMs: 0, jitter: 0 } }, () => random).alive(...names);
+      client.request({ attempts: 9 });
+      client.until(8999, ...names);
+      const at = client.sends.map((send) => send.at(-1) as string);
+      expect([...new Set(at.slice(0, 4))].sort()).toEqual(names);
+      expect(at.slice(4)).toEqual([...at.slice(0, 4), at[0]]);
+    }
+  });
+
+  it("after a timeout and a loss falls on neither of the two, also where one was entered anew, if there is another", () => {
+    const client = new ClientDriver().alive("a", "b", "c");
+    client.request({ attempts: 4 });
+    const first = client.sends[0]?.at(-1) as string;
+    client.until(1100, "a", "b", "c");
+    const second = client.sends[1]?.at(-1) as string;
+    client.disconnect(first).alive(first).down(second);
+    const third = ["a", "b", "c"].find((name) => name !== first && name !== second) as string;
+    expect(client.sends.at(-1)).toBe(`1@${third}`);
+    client.down(third);
+    expect(client.sends.at(-1)).toBe(`1@${first}`);
   });
 
   it("after a timeout falls on one that did not have it, wherever that is in the list", () => {

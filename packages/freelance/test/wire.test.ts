@@ -113,6 +113,14 @@ describe("FLP", () => {
     expect(decodeTrackedReply([textFrame("PONG")])).toEqual({ type: "pong" });
   });
 
+  it("with a body behind it PING is a control frame like any other, and PONG no sign of life", () => {
+    const request = decodeFlpRequest([routingId, ...encodePing(), textFrame("x")]);
+    if (request.type !== "request") throw new Error(request.type);
+    expect(texts(request.body)).toEqual(["x"]);
+    expect(texts(encodeFlpReply(request.route, [textFrame("OK")]))?.slice(1)).toEqual(["PING", "OK"]);
+    expect(decodeTrackedReply([textFrame("PONG"), textFrame("x")]).type).toBe("malformed");
+  });
+
   it("the control frame of a client of another make is sent back as it came", () => {
     const request = decodeFlpRequest([routingId, textFrame("17"), textFrame("x")]);
     if (request.type !== "request") throw new Error(request.type);
