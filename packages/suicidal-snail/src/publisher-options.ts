@@ -24,7 +24,7 @@ export interface SnailPublisherOptions {
   /**
    * Settings of the socket. `sendHighWaterMark` (default 1000) is how many messages wait in ZeroMQ for each subscriber;
    * those beyond are dropped for this subscriber, which notices. `maxQueued` (default 10,000) is how many
-   * may be published in one turn of the event loop.
+   * may wait to be handed to ZeroMQ, which is done at the end of a turn of the event loop, for 5 ms in each.
    */
   socket?: SocketSettings | undefined;
 }

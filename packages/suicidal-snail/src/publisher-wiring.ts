@@ -68,6 +68,8 @@ export function wirePublisher(
     publish(topic, body) {
       isRefused = false;
       host.feed({ type: "publish", topic, body });
+      // A host that is telling a listener, which publishes, leaves this for later: too late to say that it was refused.
+      for (let output = machine.take(); output !== undefined; output = machine.take()) perform(output);
       return !isRefused;
     },
     async close(lingerMs) {

@@ -63,7 +63,7 @@ export class SnailPublisher extends Role<SnailPublisherEvent> {
   }
 
   /**
-   * Connects to a subscriber, or a proxy, that is bound.
+   * Connects to a proxy that is bound, or to a bare SUB socket: a `SnailSubscriber` does not bind.
    *
    * @throws ClosedError; TypeError or RangeError if the endpoint is not of the form `transport://address`
    */
@@ -77,8 +77,8 @@ export class SnailPublisher extends Role<SnailPublisherEvent> {
    * room for is dropped for this one. Bytes of the body are not copied, and must not be changed any more.
    *
    * @param topic - text stands for its UTF-8 bytes
-   * @throws LimitError (`maxBodyBytes`; or `socket.maxQueued`, if too much is published in one turn of the event loop:
-   * nothing was published then); ClosedError; TypeError for wrong arguments
+   * @throws LimitError (`maxBodyBytes`; or `socket.maxQueued`, if too much waits to be handed to ZeroMQ: nothing was
+   * published then); ClosedError; TypeError for wrong arguments
    */
   publish(topic: string | Uint8Array, body: Body): void {
     if (typeof topic !== "string" && !(topic instanceof Uint8Array))

@@ -21,8 +21,8 @@ export class PublisherBook {
   readonly epoch: bigint;
   readonly delay: DelayEstimate;
   /**
-   * Per subscription, the publisher's time at the first message that came because of this one alone: whatever topic began
-   * later came from its first message on.
+   * Per subscription, the publisher's time at the first message of which it was the longest that matched: of whatever topic
+   * it matches that began later, all was sent to us.
    */
   readonly joined: (number | undefined)[] = [];
   heardAt: number;
@@ -77,17 +77,14 @@ export interface BookLimits {
   readonly clockWindowMs: number;
 }
 
-function startsWith(topic: Uint8Array, prefix: Uint8Array): boolean {
-  if (topic.length < prefix.length) return false;
-  for (let index = 0; index < prefix.length; index++) if (topic[index] !== prefix[index]) return false;
-  return true;
-}
-
 /** What has been heard of which topic of which publisher. */
 export class Books {
   readonly #limits: BookLimits;
   readonly #publishers = new Map<string, PublisherBook>();
-  readonly #prefixes: Uint8Array[] = [];
+  /** The number of each subscription: where it is in {@link PublisherBook.joined}. */
+  readonly #prefixes = new Map<string, number>();
+  /** How long subscriptions are, the shortest first. */
+  #prefixLengths: readonly number[] = [];
   #topicCount = 0;
   /** The publisher that was heard last, and one of its headers. */
   #latest: PublisherBook | undefined;
@@ -109,7 +106,9 @@ export class Books {
 
   /** Takes note of a subscription. */
   subscribe(prefix: Uint8Array): void {
-    this.#prefixes.push(prefix);
+    this.#prefixes.set(frameKey(prefix), this.#prefixes.size);
+    const lengths = new Set([...this.#prefixLengths, prefix.length]);
+    this.#prefixLengths = [...lengths].sort((one, other) => one - other);
   }
 
   /** The publisher of a message, if it is known. */
@@ -188,17 +187,19 @@ export class Books {
 
   /** A topic that began after we had joined is known from its first message on. */
   #lostBefore(book: PublisherBook, topic: Uint8Array, header: Uint8Array): number {
-    let matching = 0;
-    let only = 0;
+    const name = frameKey(topic);
+    let longest: number | undefined;
     let hasMissed = false;
-    for (const [index, prefix] of this.#prefixes.entries()) {
-      if (!startsWith(topic, prefix)) continue;
-      matching += 1;
-      only = index;
+    // There may be thousands of subscriptions, but they have few lengths.
+    for (const length of this.#prefixLengths) {
+      const index = this.#prefixes.get(name.slice(0, length));
+      if (index === undefined) continue;
+      longest = index;
       const joinedUs = book.joined[index];
       if (joinedUs !== undefined && seriesOf(header) > joinedUs) hasMissed = true;
     }
-    if (matching === 1) book.joined[only] ??= timeOf(header);
+    // Which of them it came by is not known. Any topic that the longest one matches comes by all of them.
+    if (longest !== undefined) book.joined[longest] ??= timeOf(header);
     return hasMissed ? sequenceOf(header) - 1 : NEXT;
   }
 

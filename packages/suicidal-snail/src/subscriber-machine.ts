@@ -332,13 +332,13 @@ export class SubscriberMachine implements Machine<SnailSubscriberInput, SnailSub
 
   #raise(alarm: SnailAlarm): void {
     this.stats.alarms += 1;
+    // Before whoever is told of the alarm can close the subscriber, as if nothing had been wrong.
+    if (this.#options.policy === "die") this.#outputs.push({ type: "died", alarm });
     this.#tell({ type: "alarm-raised", ...alarm });
     switch (this.#options.policy) {
       case "die":
         this.#isOver = true;
-        this.#discardQueue();
-        this.#outputs.push({ type: "died", alarm });
-        return;
+        return this.#discardQueue();
       case "resync":
         this.#resync += 1;
         this.#resyncAlarm = alarm;

@@ -70,6 +70,7 @@ export type SnailSubscriberEvent =
       /** Messages that did not arrive; `undefined` if it cannot be known how many. */
       readonly lost: number | undefined;
     })
+  /** The process stood still while messages waited for the application. */
   | (StatusEvent & { readonly type: "process-stalled"; readonly ms: number })
   | SnailConnectionEvent
   | MessageDropped;

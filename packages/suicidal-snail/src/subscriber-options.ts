@@ -20,7 +20,10 @@ export type SnailFormat = "snail" | "guide";
 export interface SnailSubscriberOptions {
   /** What to do when it is too slow, or has lost something. Default `die`, as the guide's subscriber does. */
   policy?: SnailPolicy | undefined;
-  /** Whose messages it reads. Default `snail`. */
+  /**
+   * Whose messages it reads. Default `snail`. With `guide` connect to one publisher only: nothing tells two apart, and if
+   * their clocks disagree one is called late.
+   */
   format?: SnailFormat | undefined;
   /**
    * How late a message may be when it arrives, and how long it may then wait for the application, in ms. Default 1000,

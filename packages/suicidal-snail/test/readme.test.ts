@@ -1,56 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Readme } from "../../core/test/support/readme.js";
-import type {
-  SnailAlarm,
-  SnailMessage,
-  SnailPolicy,
-  SnailPublisherEvent,
-  SnailReason,
-  SnailSubscriberEvent,
-} from "../src/index.js";
 import { resolvePublisherOptions, resolveSubscriberOptions } from "../src/machine.js";
-
-// The compiler sees to it that none is missing here.
-const publisherEvents: Record<SnailPublisherEvent["type"], true> = {
-  "connection-opened": true,
-  "connection-lost": true,
-  "connection-failed": true,
-};
-const subscriberEvents: Record<SnailSubscriberEvent["type"], true> = {
-  ...publisherEvents,
-  "publisher-heard": true,
-  "topic-ended": true,
-  "alarm-raised": true,
-  resynced: true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const policies: Record<SnailPolicy, true> = { die: true, resync: true, report: true };
-const reasons: Record<SnailReason, true> = {
-  gap: true,
-  delay: true,
-  queue: true,
-  "queue-full": true,
-  "too-many-topics": true,
-};
-const alarm: Record<keyof SnailAlarm, true> = {
-  reason: true,
-  topic: true,
-  epoch: true,
-  lost: true,
-  delayMs: true,
-  at: true,
-};
-const message: Record<keyof SnailMessage, true> = {
-  topic: true,
-  topicText: true,
-  body: true,
-  delayMs: true,
-  arrivedAt: true,
-  epoch: true,
-  sequence: true,
-  alarm: true,
-};
+import { alarm, message, policies, reasons, subscriberEvents } from "./names.js";
 
 const readme = await Readme.of(import.meta.url);
 

@@ -149,6 +149,25 @@ describe("publisher and subscriber", () => {
     await subscriber.close();
   });
 
+  it("the policy die: the iteration rejects also where a listener closes the subscriber because of the alarm", async () => {
+    const bare = new Publisher();
+    open.push(bare);
+    await bare.bind("tcp://127.0.0.1:*");
+    const subscriber = newSubscriber();
+    subscriber.on("alarm-raised", () => void subscriber.close());
+    subscriber.connect(bare.lastEndpoint as string);
+    await sendUntilHeard(bare, subscriber);
+    const iterator = subscriber[Symbol.asyncIterator]();
+    await iterator.next();
+    const failing = expect(iterator.next()).rejects.toMatchObject({ reason: "gap", lost: 3 });
+    await bare.send(
+      encodePublished(Buffer.from("t"), epochBytes(9n), { series: 1, sequence: 5, timeUs: 1 }, [
+        Buffer.from("x"),
+      ]) as Uint8Array[],
+    );
+    await failing;
+  });
+
   async function sendUntilHeard(bare: Publisher, subscriber: SnailSubscriber): Promise<void> {
     const stamp = { series: 1, sequence: 1, timeUs: 1 };
     while (subscriber.stats().received === 0) {
@@ -262,6 +281,23 @@ describe("limits and the end", () => {
     await join(publisher, subscriber);
     await join(publisher, subscriber, "t");
     expect(subscriber.stats().gaps).toBe(0);
+  });
+
+  it("what is too much is refused also to a listener that publishes", async () => {
+    const { publisher, endpoint } = await newPublisher({ socket: { maxQueued: 5 } });
+    const published = new Promise((resolve, reject) => {
+      publisher.on("connection-opened", () => {
+        try {
+          for (let n = 0; n < 100; n++) publisher.publish("t", "x");
+          resolve("all of it");
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    newSubscriber().connect(endpoint);
+    await expect(published).rejects.toMatchObject({ option: "socket.maxQueued", retryable: true });
+    expect(publisher.stats()).toMatchObject({ refused: 1 });
   });
 
   it("close() ends iterations, and return() those that wait", async () => {

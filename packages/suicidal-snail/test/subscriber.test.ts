@@ -98,6 +98,56 @@ describe("gaps", () => {
     expect(listener.events("alarm-raised")).toMatchObject([{ topic: "abd", lost: 1 }]);
   });
 
+  it("a topic that came by two subscriptions says when one of them had begun for whatever comes by both", () => {
+    for (const prefixes of [
+      ["a", "ab"],
+      ["ab", "a"],
+    ]) {
+      const station = new Station();
+      const listener = new Listener({ policy: "report" }, prefixes);
+      listener.hear(station.publish("abc"));
+      station.publish("abd");
+      station.publish("abd");
+      listener.hear(station.publish("abd"));
+      expect(listener.events("alarm-raised")).toMatchObject([{ reason: "gap", topic: "abd", lost: 2 }]);
+    }
+  });
+
+  it("a new topic is not compared with each subscription: there may be thousands of both", () => {
+    const station = new Station();
+    const listener = new Listener({ policy: "report" }, []);
+    let looks = 0;
+    const topics = series(1000).map((index) => `price.${index}.`);
+    for (const topic of topics) {
+      const prefix = new Proxy(textFrame(topic), {
+        get(bytes, key) {
+          looks += 1;
+          return Reflect.get(bytes, key);
+        },
+      });
+      listener.machine.handle({ type: "subscribe", prefix }, 0);
+    }
+    const looksBefore = looks;
+    for (const topic of topics) listener.hear(station.publish(topic));
+    expect(listener.takeAll()).toHaveLength(topics.length);
+    expect(looks).toBe(looksBefore);
+    station.publish("price.7.of.gold");
+    listener.hear(station.publish("price.7.of.gold"));
+    expect(listener.events("alarm-raised")).toMatchObject([
+      { reason: "gap", topic: "price.7.of.gold", lost: 1 },
+    ]);
+  });
+
+  it("what comes without a subscription says nothing of when one began: a peer may send anything", () => {
+    const station = new Station();
+    const listener = new Listener({ policy: "report" }, ["b"]);
+    listener.hear(station.publish("a"));
+    station.publish("b1");
+    listener.hear(station.publish("b1"));
+    expect(listener.takeAll()).toHaveLength(2);
+    expect(listener.reasons).toEqual([]);
+  });
+
   it("a subscription that is made late joins late", () => {
     const station = new Station();
     const listener = new Listener({}, ["a"]);
