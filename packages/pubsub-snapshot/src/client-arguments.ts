@@ -34,9 +34,18 @@ export interface SnapshotSetOptions extends SnapshotDeleteOptions {
   properties?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What `ready` may be given. */
+export interface SnapshotReadyOptions {
+  /** Rejects with `AbortedError`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What a `watch` may set for itself. */
 export interface SnapshotWatchOptions {
-  /** Changes that may wait for the reader. Beyond, it rejects with `LimitError`. Default 10,000. */
+  /**
+   * Changes that may wait for the reader. Beyond, it rejects with `LimitError`. Those of one join do not count, until the next one is
+   * complete. Default 10,000.
+   */
   maxQueued?: number | undefined;
   /** Ends it: it rejects with `AbortedError`. */
   signal?: AbortSignal | undefined;
@@ -56,6 +65,7 @@ const deleteRules = {
   timeoutMs: optional(milliseconds(0, { min: 1 })),
   signal,
 };
+const readyRules = { signal };
 const watchRules = { maxQueued: integer(10_000), signal };
 const setRules = {
   ...deleteRules,
@@ -134,6 +144,15 @@ export function deleteRequest(
     expected: ifSequence,
     timeoutMs: timeoutMs ?? defaultTimeoutMs,
   };
+}
+
+/**
+ * Checks the options of a `ready`.
+ *
+ * @throws TypeError that names what is wrong
+ */
+export function readyRequest(options: SnapshotReadyOptions): { signal: AbortSignal | undefined } {
+  return resolveOptions(`${OWNER}.ready`, readyRules, options);
 }
 
 /**

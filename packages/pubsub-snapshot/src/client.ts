@@ -4,7 +4,9 @@ import { type DriverStats, OpenCalls, Role, ZmqTransport } from "@seaworthy/core
 import {
   deleteRequest,
   keyBytes,
+  readyRequest,
   type SnapshotDeleteOptions,
+  type SnapshotReadyOptions,
   type SnapshotSetOptions,
   type SnapshotWatchOptions,
   setRequest,
@@ -53,12 +55,6 @@ export interface SnapshotChange {
   readonly previous: SnapshotEntry | undefined;
   /** Number of the update; of a deletion that was found out by joining anew, that of the snapshot. */
   readonly sequence: number;
-}
-
-/** What `ready` may be given. */
-export interface SnapshotReadyOptions {
-  /** Rejects with `AbortedError`. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** As a Buffer: what sockets hand over is one, and copies of what is small are not. */
@@ -184,9 +180,10 @@ export class SnapshotClient extends Role<SnapshotClientEvent> implements Iterabl
   /**
    * Resolves when the map is complete for the first time, or at once if it was.
    *
-   * @throws (by rejecting) AbortedError, ClosedError
+   * @throws (by rejecting) AbortedError, ClosedError; TypeError for wrong options
    */
-  async ready({ signal }: SnapshotReadyOptions = {}): Promise<void> {
+  async ready(options: SnapshotReadyOptions = {}): Promise<void> {
+    const { signal } = readyRequest(options);
     if (this.#closing !== undefined) throw new ClosedError(OWNER);
     if (signal?.aborted) throw new AbortedError(signal.reason);
     if (signal === undefined) return this.#complete;
@@ -245,7 +242,7 @@ export class SnapshotClient extends Role<SnapshotClientEvent> implements Iterabl
    * server has ordered it. Bytes are not copied: they must not be changed any more.
    *
    * @param key - from 1 to 255 bytes; text stands for its UTF-8 bytes
-   * @param value - not empty
+   * @param value - not empty, and not larger than `socket.maxFrameBytes`
    * @returns the number of the update, which is the entry's from then on
    * @throws (by rejecting) {@link SnapshotUpdateError}; TypeError or RangeError for wrong arguments
    */
@@ -255,6 +252,10 @@ export class SnapshotClient extends Role<SnapshotClientEvent> implements Iterabl
     options: SnapshotSetOptions = {},
   ): Promise<number> {
     const update = setRequest(keyBytes(key, 1), valueBytes(value), options, this.#options.timeoutMs);
+    const { maxFrameBytes } = this.#options.socket;
+    // A server that accepts no such frame ends the connection, and with it all that others have in flight.
+    if (update.value.length > maxFrameBytes)
+      throw new LimitError("maxFrameBytes", maxFrameBytes, "the value is too large", false);
     return this.#update(update, options.signal);
   }
 

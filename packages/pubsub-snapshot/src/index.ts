@@ -26,10 +26,10 @@ export {
   type SnapshotChange,
   SnapshotClient,
   type SnapshotEntry,
-  type SnapshotReadyOptions,
 } from "./client.js";
 export type {
   SnapshotDeleteOptions,
+  SnapshotReadyOptions,
   SnapshotSetOptions,
   SnapshotWatchOptions,
 } from "./client-arguments.js";

@@ -1,8 +1,15 @@
 import { randomInt } from "node:crypto";
-import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { isCutShort, isNoRoom, lmdbCause, makeFolder, syncFolder } from "@seaworthy/core/node";
+import {
+  hasGivenUp,
+  identityOfFile,
+  isCutShort,
+  isNoRoom,
+  lmdbCause,
+  makeFolder,
+  syncFolder,
+} from "@seaworthy/core/node";
 import { checkFile } from "./lmdb-check.js";
 import type { Change } from "./lmdb-entry.js";
 
@@ -39,6 +46,13 @@ export interface Tables {
   readonly known: Table;
 }
 
+/** What LMDB gives of a file. */
+interface Opened {
+  readonly root: Root;
+  readonly state: State;
+  readonly tables: readonly [Tables, Tables];
+}
+
 /**
  * A file of LMDB with a map.
  *
@@ -47,19 +61,19 @@ export interface Tables {
  * process has opened the file, nothing of this one is written any more, even if it knows nothing of it.
  */
 export class LmdbFile {
-  readonly tables: readonly [Tables, Tables];
   readonly #path: string;
-  readonly #root: Root;
-  readonly #state: State;
   readonly #identity: string | undefined;
   readonly #token: number = randomInt(1, TOKENS);
+  #opened: Opened;
+  /** Why LMDB does nothing any more. */
+  #broken: Error | undefined;
+  #reopening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
-  private constructor(path: string, root: Root) {
+  private constructor(path: string, opened: Opened) {
     this.#path = path;
-    this.#root = root;
-    this.#identity = identityOf(path);
-    this.#state = openState(root);
-    this.tables = [openTables(root, 0), openTables(root, 1)];
+    this.#identity = identityOfFile(path);
+    this.#opened = opened;
   }
 
   /**
@@ -73,11 +87,9 @@ export class LmdbFile {
     try {
       await makeFolder(folder);
       await checkFile(path);
-      // Without the last of these, lmdb-js makes promises of its own, and one that is rejected would end the process.
-      const options = { encoding: "binary", overlappingSync: false, eventTurnBatching: false } as const;
-      root = open<Buffer, string>({ path, noSubdir: true, ...options });
-      const file = new LmdbFile(path, root);
-      await file.#state.put(OWNER, process.pid, file.#token);
+      root = openRoot(path);
+      const file = new LmdbFile(path, openAll(root));
+      await file.#opened.state.put(OWNER, process.pid, file.#token);
       await syncFolder(folder);
       return file;
     } catch (error) {
@@ -86,13 +98,23 @@ export class LmdbFile {
     }
   }
 
+  /** Others, when the file has been opened anew. */
+  get tables(): readonly [Tables, Tables] {
+    return this.#opened.tables;
+  }
+
   get head(): Head {
-    return (this.#state.get(HEAD) as Head | undefined) ?? { sequence: 0, current: 0 };
+    return (this.#opened.state.get(HEAD) as Head | undefined) ?? { sequence: 0, current: 0 };
+  }
+
+  /** Nothing is written until it is opened anew. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
   }
 
   /** To be called within {@link write}. */
   setHead({ sequence, current }: Head): void {
-    this.#state.put(HEAD, { version: FORMAT_VERSION, sequence, current });
+    this.#opened.state.put(HEAD, { version: FORMAT_VERSION, sequence, current });
   }
 
   /**
@@ -102,16 +124,30 @@ export class LmdbFile {
    * @param change - must not throw: what it has put by then would be written
    */
   async write(change: () => void): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken;
     let isOwner: boolean;
     try {
-      // LMDB would go on with a file that has no name any more.
-      if (identityOf(this.#path) !== this.#identity)
-        throw new Error("the file is gone, or it is another one");
-      isOwner = await this.#state.ifVersion(OWNER, this.#token, change);
+      this.#checkName();
+      isOwner = await this.#opened.state.ifVersion(OWNER, this.#token, change);
     } catch (error) {
-      throw fault(`cannot write to ${this.#path}`, await lmdbCause(error));
+      const why = fault(`cannot write to ${this.#path}`, await lmdbCause(error));
+      const { root, state } = this.#opened;
+      if (hasGivenUp(root, () => state.getEntry(OWNER))) this.#broken = why;
+      throw why;
     }
-    if (!isOwner) throw new Error(`LmdbStore: ${this.#path} was taken over by another server`);
+    if (!isOwner) throw takenOver(this.#path);
+  }
+
+  /**
+   * Opens a file that is broken anew. Whether the write came through that broke it shows then.
+   *
+   * @throws Error if it cannot be opened, or was taken over meanwhile; it stays broken then
+   */
+  reopen(): Promise<void> {
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
   }
 
   /** Records of a table, each read when its turn comes. */
@@ -125,9 +161,50 @@ export class LmdbFile {
 
   /** Closes it when all writes are done. */
   async close(): Promise<void> {
-    await this.#root.close();
+    await this.#reopening?.catch(() => undefined);
+    await this.#closeOnce();
+  }
+
+  #closeOnce(): Promise<void> {
+    this.#closing ??= this.#opened.root.close();
+    return this.#closing;
+  }
+
+  async #reopen(): Promise<void> {
+    let root: Root | undefined;
+    try {
+      await this.#closeOnce();
+      this.#checkName();
+      root = openRoot(this.#path);
+      const opened = openAll(root);
+      if (opened.state.getEntry(OWNER)?.version !== this.#token) throw takenOver(this.#path);
+      this.#opened = opened;
+      this.#closing = undefined;
+      this.#broken = undefined;
+    } catch (error) {
+      await root?.close();
+      throw fault(`cannot open ${this.#path} anew`, error);
+    }
+  }
+
+  /** LMDB would go on with a file that has no name any more. */
+  #checkName(): void {
+    if (identityOfFile(this.#path) !== this.#identity)
+      throw new Error("the file is gone, or it is another one");
   }
 }
+
+function openRoot(path: string): Root {
+  // Without the last of these, lmdb-js makes promises of its own, and one that is rejected would end the process.
+  const options = { encoding: "binary", overlappingSync: false, eventTurnBatching: false } as const;
+  return open<Buffer, string>({ path, noSubdir: true, ...options });
+}
+
+function openAll(root: Root): Opened {
+  return { root, state: openState(root), tables: [openTables(root, 0), openTables(root, 1)] };
+}
+
+const takenOver = (path: string): Error => new Error(`LmdbStore: ${path} was taken over by another server`);
 
 /** To be called within a write. */
 export function putAll(table: Table, changes: readonly Change[]): void {
@@ -184,9 +261,4 @@ const BYTES = {
 
 function openTables(root: Root, index: 0 | 1): Tables {
   return { entries: root.openDB(`entries-${index}`, BYTES), known: root.openDB(`known-${index}`, BYTES) };
-}
-
-function identityOf(path: string): string | undefined {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && `${found.dev}:${found.ino}`;
 }

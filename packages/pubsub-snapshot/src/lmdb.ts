@@ -42,6 +42,8 @@ export class LmdbStore implements MapStore {
   readonly #maxKnown: number;
   /** While it is open. */
   #file: LmdbFile | undefined;
+  /** Settles when it is, or could not be opened. Never rejects. */
+  #opening: Promise<unknown> | undefined;
   #current: 0 | 1 = 0;
   /** UUIDs in the file. */
   #knownCount = 0;
@@ -60,8 +62,22 @@ export class LmdbStore implements MapStore {
     this.#maxKnown = resolveOptions("LmdbStore", rules, options).maxKnown;
   }
 
-  /** Entries and UUIDs are read from the file when they are iterated, which must be before anything is committed. */
+  /**
+   * Entries and UUIDs are read from the file when they are iterated, which must be before anything is committed. Once closed, it
+   * can be opened again.
+   *
+   * @throws (by rejecting) Error if it is open, or the file cannot be used
+   */
   async open(): Promise<StoredMap> {
+    if (this.#opening !== undefined) throw new Error(`LmdbStore: ${this.#folder} is open already`);
+    const opening = this.#open();
+    this.#opening = opening.catch(() => {
+      this.#opening = undefined;
+    });
+    return opening;
+  }
+
+  async #open(): Promise<StoredMap> {
     const file = await LmdbFile.open(this.#folder);
     try {
       const { sequence, current } = file.head;
@@ -71,8 +87,7 @@ export class LmdbStore implements MapStore {
         clear(file, other(current));
       });
       const { entries, known } = file.tables[current];
-      this.#current = current;
-      this.#knownCount = known.getKeysCount({ start: FIRST });
+      this.#lookAt(file);
       const offset = Math.max(0, this.#knownCount - this.#maxKnown);
       const map = {
         sequence,
@@ -96,6 +111,7 @@ export class LmdbStore implements MapStore {
     const sequence = updates.at(-1)?.sequence;
     await this.#replaced;
     if (sequence === undefined) return;
+    if (file.isBroken) await this.#mend(file);
     const current = this.#current;
     const { entries, known } = file.tables[current];
     const stale = this.#takeStale(known);
@@ -123,15 +139,29 @@ export class LmdbStore implements MapStore {
   }
 
   async close(): Promise<void> {
+    if (this.#file === undefined) await this.#opening;
     const file = this.#file;
+    if (file === undefined) return;
     this.#file = undefined;
     await this.#replaced;
-    await file?.close();
+    await file.close();
+    this.#opening = undefined;
   }
 
   #opened(): LmdbFile {
     if (this.#file === undefined) throw new Error(`LmdbStore: ${this.#folder} is not open`);
     return this.#file;
+  }
+
+  /** Opens the file anew. The last write may have come through, though it was said to have failed. */
+  async #mend(file: LmdbFile): Promise<void> {
+    await file.reopen();
+    this.#lookAt(file);
+  }
+
+  #lookAt({ head: { current }, tables }: LmdbFile): void {
+    this.#current = current;
+    this.#knownCount = tables[current].known.getKeysCount({ start: FIRST });
   }
 
   /** Removes UUIDs that are too many, the oldest first. One commit at a time does, since the next would find the same ones. */
@@ -149,6 +179,7 @@ export class LmdbStore implements MapStore {
     all: readonly StoredEntry[],
     uuids: readonly KnownUpdate[],
   ): Promise<void> {
+    if (file.isBroken) await this.#mend(file);
     const current = other(this.#current);
     const { entries, known } = file.tables[current];
     try {

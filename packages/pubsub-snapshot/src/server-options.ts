@@ -1,4 +1,5 @@
 import {
+  frameLimit,
   integer,
   milliseconds,
   nested,
@@ -88,6 +89,17 @@ export interface ServerSurroundings {
   readonly packBytes?: number;
 }
 
+/** The largest frame that a server's sockets accept: a value that they do not would cost whoever sends it its connection, each time. */
+export function valueLimit(
+  owner: string,
+  { maxValueBytes }: Pick<ResolvedServerOptions, "maxValueBytes">,
+  settings: ResolvedSettings,
+  given: SocketSettings,
+  name = "socket",
+): number {
+  return frameLimit(owner, maxValueBytes, settings, given, name, "maxValueBytes");
+}
+
 /**
  * Checks the options of a server and fills in the defaults.
  *
@@ -99,10 +111,11 @@ export function resolveServerOptions(
   options: ServerOptions,
   { peerDeadMs, hasStore = false, packBytes = PORTION_BYTES }: ServerSurroundings = {},
 ): ResolvedServerOptions {
-  const { socket, ...rest } = resolveOptions(owner, serverRules, options);
+  const { socket: given, ...rest } = resolveOptions(owner, serverRules, options);
+  const socket = resolveSettings(`${owner}: socket`, given);
   return {
     ...rest,
-    socket: resolveSettings(`${owner}: socket`, socket),
+    socket: { ...socket, maxFrameBytes: valueLimit(owner, rest, socket, given) },
     peerDeadMs,
     hasStore,
     packBytes,

@@ -187,8 +187,9 @@ export function wireServer(
     let given: PromiseLike<void>;
     try {
       given = give(output);
+      // Whoever writes a store may also return nothing, or throw at once.
+      if (typeof given?.then !== "function") throw new TypeError("the store's method returned no promise");
     } catch (error) {
-      // Whoever writes a store may also throw at once.
       return failed(error);
     }
     given.then(() => host.feed({ type: "stored" }), failed);

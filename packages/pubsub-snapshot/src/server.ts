@@ -14,7 +14,12 @@ import { loadMap } from "./load-map.js";
 import { PORTION_BYTES } from "./packs.js";
 import { ServerMachine } from "./server-machine.js";
 import type { SnapshotServerCounters } from "./server-messages.js";
-import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./server-options.js";
+import {
+  type ResolvedServerOptions,
+  resolveServerOptions,
+  type ServerOptions,
+  valueLimit,
+} from "./server-options.js";
 import { type ServerPair, type SnapshotServerStatus, type WiredServer, wireServer } from "./server-wiring.js";
 import type { MapStore } from "./store.js";
 
@@ -86,6 +91,8 @@ export class SnapshotServer extends Role<SnapshotServerStatus> {
   readonly #store: MapStore | undefined;
   readonly #wired: WiredServer;
   readonly #opened: Promise<void>;
+  /** It may be, though what it has could not be loaded. */
+  #isStoreOpen = false;
   #closing: Promise<void> | undefined;
 
   /**
@@ -97,7 +104,7 @@ export class SnapshotServer extends Role<SnapshotServerStatus> {
     if (store !== undefined && !isStore(store))
       throw new TypeError(`${OWNER}: option "store" must have open(), commit(), replace() and close()`);
     const resolved = resolveServerOptions(OWNER, given);
-    const wiredPair = pair && makePair(pair, resolved.heartbeatMs);
+    const wiredPair = pair && makePair(pair, resolved);
     this.#options = { ...resolved, ...wiredPair?.surroundings, hasStore: store !== undefined };
     this.#store = store;
     this.#star = wiredPair?.pair.machine;
@@ -202,17 +209,17 @@ export class SnapshotServer extends Role<SnapshotServerStatus> {
   }
 
   async #close(): Promise<void> {
-    const isOpen = await this.#opened.then(
-      () => true,
-      () => false,
-    );
+    await this.#opened.catch(() => undefined);
     await this.#wired.close(this.#options.lingerMs);
-    if (isOpen) await this.#store?.close();
+    if (this.#isStoreOpen) await this.#store?.close();
   }
 
   async #open(): Promise<void> {
-    if (this.#store !== undefined)
-      loadMap(this.#machine, await this.#store.open(), systemScheduler.now(), Date.now());
+    if (this.#store !== undefined) {
+      const map = await this.#store.open();
+      this.#isStoreOpen = true;
+      loadMap(this.#machine, map, systemScheduler.now(), Date.now());
+    }
     if (this.#star === undefined) this.#wired.serve();
   }
 
@@ -237,12 +244,14 @@ interface MadePair {
   readonly surroundings: { readonly peerDeadMs: number; readonly packBytes: number };
 }
 
-function makePair(options: SnapshotPairOptions, heartbeatMs: number): MadePair {
+function makePair(options: SnapshotPairOptions, server: ResolvedServerOptions): MadePair {
   const { arbiter, epochFile, ...given } = options;
-  const resolved = resolveStarOptions(`${OWNER}: pair`, { ...given, heartbeatMs });
+  const resolved = resolveStarOptions(`${OWNER}: pair`, { ...given, heartbeatMs: server.heartbeatMs });
   const { store, beginning } = openEpochs(OWNER, { arbiter, epochFile });
   const machine = new BinaryStarMachine(resolved, beginning);
-  const { peerSocket: socket, liveness } = resolved;
+  const { peerSocket, liveness } = resolved;
+  const maxFrameBytes = valueLimit(OWNER, server, peerSocket, options.peerSocket ?? {}, "peerSocket");
+  const socket = { ...peerSocket, maxFrameBytes };
   const peerDeadMs = resolved.heartbeatMs * liveness;
   const packBytes = Math.min(socket.maxFrameBytes, PORTION_BYTES);
   return { pair: { machine, socket, arbiter, store }, surroundings: { peerDeadMs, packBytes } };

@@ -1,4 +1,5 @@
 import { frameKey, frameText, textFrame } from "@seaworthy/core";
+import { MachineDriver } from "../../core/test/support/machine-driver.js";
 import { type Beat, beatTopic, encodeBeat } from "../src/beat.js";
 import { SnapshotClientMachine } from "../src/client-machine.js";
 import type { ClientInput, ClientOutput, UpdateRequest } from "../src/client-messages.js";
@@ -21,8 +22,6 @@ import {
 export const A = "tcp://a:5556";
 export const B = "tcp://b:5556";
 
-type OutputOf<T extends ClientOutput["type"]> = Extract<ClientOutput, { type: T }>;
-
 /** An update or an item, as the tests write it. */
 export interface Said {
   readonly uuid?: Uint8Array | undefined;
@@ -32,33 +31,26 @@ export interface Said {
 }
 
 /** A client machine in virtual time, to which a server's frames are handed, with everything it put out. No jitter. */
-export class ClientDriver {
-  readonly machine: SnapshotClientMachine;
-  readonly outputs: ClientOutput[] = [];
+export class ClientDriver extends MachineDriver<ClientInput, ClientOutput, SnapshotClientMachine> {
   readonly subtree: string;
-  now = 0;
   /** The join that messages come of. */
   join = 1;
   /** What the server says of itself. */
   life = "life-1";
   heartbeatMs = 1000;
   #calls = 0;
-  #uuids = 0;
 
   constructor(options: SnapshotClientOptions = {}) {
-    this.subtree = options.subtree ?? "";
     const resolved = resolveSnapshotClientOptions({ backoff: { initialMs: 100, jitter: 0 }, ...options });
-    this.machine = new SnapshotClientMachine(
-      resolved,
-      () => 0,
-      () => uuid(++this.#uuids),
+    let uuids = 0;
+    super(
+      new SnapshotClientMachine(
+        resolved,
+        () => 0,
+        () => uuid(++uuids),
+      ),
     );
-  }
-
-  feed(input: ClientInput | { type: "stalled"; ms: number }): this {
-    this.machine.handle(input, this.now);
-    this.#collect();
-    return this;
+    this.subtree = options.subtree ?? "";
   }
 
   connect(...servers: string[]): this {
@@ -173,23 +165,8 @@ export class ClientDriver {
     return this.machine.watch(frameKey(textFrame(name)), maxQueued);
   }
 
-  /** Lets time pass until `now`, with a tick at each deadline on the way. */
-  until(now: number): this {
-    for (let due = this.machine.deadline; due !== undefined && due <= now; due = this.machine.deadline) {
-      this.now = Math.max(this.now, due);
-      this.machine.tick(this.now);
-      this.#collect();
-    }
-    this.now = now;
-    return this;
-  }
-
   pass(ms: number): this {
     return this.until(this.now + ms);
-  }
-
-  of<T extends ClientOutput["type"]>(type: T): OutputOf<T>[] {
-    return this.outputs.filter((output): output is OutputOf<T> => output.type === type);
   }
 
   /** The map, key by key. */
@@ -234,11 +211,6 @@ export class ClientDriver {
       if (output.type === "ordered") return [`${output.call}=${output.sequence}`];
       return output.type === "failed" ? [`${output.call}:${output.failure.code}`] : [];
     });
-  }
-
-  #collect(): void {
-    for (let output = this.machine.take(); output !== undefined; output = this.machine.take())
-      this.outputs.push(output);
   }
 }
 

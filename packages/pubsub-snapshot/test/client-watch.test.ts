@@ -130,6 +130,21 @@ describe("what a watcher collects", () => {
     expect(watcher.hasOverflowed).toBe(true);
   });
 
+  it.each([
+    [3, true],
+    [2, false],
+  ])(
+    "a difference is too much for a reader that has as many left of the one before: %i",
+    (left, isTooMuch) => {
+      const client = new ClientDriver().connect("tcp://a:5556");
+      const watcher = client.watch("", 3);
+      client.joined({ a: "1", b: "1", c: "1", d: "1", e: "1" });
+      while (watcher.queued > left) watcher.take();
+      client.update(9, "x", "lost").up(2).beat(9).item(9, "x", "1").command("KTHXBAI", 9);
+      expect(watcher).toMatchObject({ hasOverflowed: isTooMuch, queued: isTooMuch ? 0 : left + 6 });
+    },
+  );
+
   it("tells a reader that waits, once", () => {
     const client = new ClientDriver().joined();
     const watcher = client.watch("", 1);

@@ -313,6 +313,31 @@ describe("the role", () => {
     await closed;
   });
 
+  it("a value that is larger than its own sockets accept is not sent: it would cost the connection", async () => {
+    const { endpoints } = await newServer();
+    const client = newClient({ socket: { maxFrameBytes: 1000 } }, endpoints);
+    await client.ready();
+    const others = client.set("a", "1");
+    await expect(client.set("b", "2".repeat(1001))).rejects.toMatchObject({
+      code: "ERR_LIMIT_REACHED",
+      option: "maxFrameBytes",
+      limit: 1000,
+      retryable: false,
+    });
+    await client.set("c", "3".repeat(1000));
+    await others;
+    expect(client.stats()).toMatchObject({ keys: 2, joins: 1 });
+  });
+
+  it("what ready() is given is checked by name, also when the map is complete", async () => {
+    const { endpoints } = await newServer();
+    const client = newClient({}, endpoints);
+    for (const wrong of [{ signal: "soon" }, { timeoutMs: 5 }, null] as object[]) {
+      await client.ready();
+      await expect(client.ready(wrong)).rejects.toThrow(/^SnapshotClient\.ready: /);
+    }
+  });
+
   it("a watch ends with its signal, with its reader, or with the client", async () => {
     const { server, endpoints } = await newServer();
     const client = newClient({}, endpoints);

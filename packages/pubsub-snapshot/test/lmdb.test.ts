@@ -233,6 +233,36 @@ describe("LmdbStore", () => {
     assert.deepEqual([...(await contents()).entries.keys()].toSorted(), ["b", "key 0"]);
   });
 
+  it("is opened once: two servers that are given the same one would write to one map", async () => {
+    const { store } = await open();
+    await assert.rejects(store.open(), /is open already/);
+    await store.commit([entryOf("a", 1)]);
+    await store.close();
+    const opening = store.open();
+    await assert.rejects(store.open(), /is open already/);
+    assert.deepEqual([...plain(await opening).entries.keys()], ["a"]);
+    await store.close();
+  });
+
+  it("that could not be opened can be opened again", async () => {
+    const store = new LmdbStore(folder);
+    mkdirSync(file);
+    await assert.rejects(store.open(), /cannot open/);
+    rmSync(file, { recursive: true });
+    assert.equal((await store.open()).sequence, 0);
+    await store.close();
+  });
+
+  it("that is closed while it is being opened is closed afterwards", async () => {
+    const store = new LmdbStore(folder);
+    const opening = store.open();
+    await Promise.all([store.close(), store.close()]);
+    await opening;
+    await assert.rejects(store.commit([entryOf("a", 1)]), /is not open/);
+    assert.equal((await store.open()).sequence, 0);
+    await store.close();
+  });
+
   it("refuses wrong arguments", () => {
     assert.throws(() => new LmdbStore(""), /the folder must be a path/);
     assert.throws(() => new LmdbStore(folder, { maxKnown: 0 }), /LmdbStore: option "maxKnown"/);

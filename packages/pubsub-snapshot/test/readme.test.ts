@@ -1,53 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { Readme } from "../../core/test/support/readme.js";
-import type {
-  MapStore,
-  SnapshotChange,
-  SnapshotClientEvent,
-  SnapshotPairOptions,
-  SnapshotServerEvent,
-  SnapshotUpdateError,
-} from "../src/index.js";
+import type { SnapshotPairOptions } from "../src/index.js";
 import { resolveServerOptions, resolveSnapshotClientOptions } from "../src/machine.js";
+import { change, clientEvents, errors, serverEvents, store } from "./names.js";
 
 // The compiler sees to it that none is missing here.
-const serverEvents: Record<SnapshotServerEvent["type"], true> = {
-  "snapshot-sent": true,
-  "snapshot-abandoned": true,
-  "update-refused": true,
-  "entry-expired": true,
-  "subtree-refused": true,
-  "follower-joined": true,
-  "follower-lost": true,
-  "caught-up": true,
-  "pending-ordered": true,
-  "store-failed": true,
-  "store-recovered": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const clientEvents: Record<SnapshotClientEvent["type"], true> = {
-  "join-began": true,
-  "subtree-widened": true,
-  joined: true,
-  "server-left": true,
-  "gap-noticed": true,
-  "set-retried": true,
-  "set-failed": true,
-  "collector-failed": true,
-  "watcher-overflowed": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const codes: Record<SnapshotUpdateError["code"], true> = {
-  ERR_SET_TIMEOUT: true,
-  ERR_CONFLICT: true,
-  ERR_REFUSED: true,
-  ERR_UNSUPPORTED: true,
-  ERR_LIMIT_REACHED: true,
-  ERR_ABORTED: true,
-  ERR_CLOSED: true,
-};
 const pair: Record<keyof SnapshotPairOptions, true> = {
   role: true,
   liveness: true,
@@ -55,15 +12,6 @@ const pair: Record<keyof SnapshotPairOptions, true> = {
   peerSocket: true,
   arbiter: true,
   epochFile: true,
-};
-const store: Record<keyof MapStore, true> = { open: true, commit: true, replace: true, close: true };
-const change: Record<keyof SnapshotChange, true> = {
-  type: true,
-  key: true,
-  keyText: true,
-  entry: true,
-  previous: true,
-  sequence: true,
 };
 
 const readme = await Readme.of(import.meta.url);
@@ -86,7 +34,7 @@ describe("the README", () => {
   });
 
   it("lists every event, every error and every option of a pair", () => {
-    const names = [serverEvents, clientEvents, codes, pair].flatMap((each) => Object.keys(each));
+    const names = [serverEvents, clientEvents, errors, pair].flatMap((each) => Object.keys(each));
     expect(readme.lacks(names)).toEqual([]);
   });
 

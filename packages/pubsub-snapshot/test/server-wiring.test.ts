@@ -201,22 +201,25 @@ describe("a server's store", () => {
   });
 
   it.each([
-    ["rejects", async () => Promise.reject(new Error("no room"))],
+    ["rejects", async () => Promise.reject(new Error("no room")), "no room"],
     [
       "throws",
       () => {
         throw new Error("no room");
       },
+      "no room",
     ],
-  ])("that %s is tried again", async (_what, commit) => {
+    ["returns nothing", () => undefined, "the store's method returned no promise"],
+    ["returns what is none", () => 1, "the store's method returned no promise"],
+  ])("that %s is tried again", async (_what, commit, reason) => {
     const store = new TestStore();
     const { server, set, clock, told, events } = wire({}, { store });
     server.serve();
     const works = store.commit.bind(store);
-    store.commit = commit;
+    store.commit = commit as typeof store.commit;
     set("c", "a", "1", 1, 5000);
     await settled();
-    expect(events).toEqual([{ type: "store-failed", at: 0, reason: "no room" }]);
+    expect(events).toEqual([{ type: "store-failed", at: 0, reason }]);
     store.commit = works;
     clock.until(1000);
     await settled();

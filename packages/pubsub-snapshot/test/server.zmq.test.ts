@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -258,6 +259,20 @@ describe("a server with a store", () => {
     expect(store.calls, "what was not opened is not closed").toEqual(["open"]);
   });
 
+  it("whose map cannot be read says so to whoever binds, and is closed", async () => {
+    const store = new TestStore();
+    store.known = [{ uuid: randomBytes(16), sequence: 0 }];
+    Object.defineProperty(store.known[0], "sequence", {
+      get() {
+        throw new Error("a broken disk");
+      },
+    });
+    const server = newServer({ store });
+    await expect(server.bind(ANY)).rejects.toThrow("a broken disk");
+    await server.close();
+    expect(store.calls).toEqual(["open", "close"]);
+  });
+
   it("that fails is told, and tried again", async () => {
     const store = new TestStore();
     const { server, endpoints } = await serve({ store });
@@ -338,6 +353,15 @@ describe("a pair", () => {
     expect(next.view()).toMatchObject({ isActive: false, keys: 301 });
   });
 
+  it("takes values that are larger than what sockets accept by default, if it is told to", async () => {
+    const maxValueBytes = 65 * 2 ** 20;
+    const { primary, backup } = await pair({ maxValueBytes });
+    const writer = new Writer(primary.endpoints);
+    expect(await writer.set("large", "x".repeat(maxValueBytes), 1)).toBe("OKTHX 1");
+    expect(primary.server.view().pair?.isFollowed).toBe(true);
+    expect(backup.server.get("large")).toHaveLength(maxValueBytes);
+  });
+
   it("orders what a client published to both, once: the passive keeps it until it has seen it", async () => {
     const { primary, backup } = await pair();
     const client = bare(primary.endpoints);
@@ -365,6 +389,12 @@ describe("wrong is", () => {
     [{ store: null as never }, TypeError, "store"],
     [{ pair: { role: "third" as never } }, Error, "role"],
     [{ pears: {} } as never, TypeError, "pears"],
+    [{ socket: { maxFrameBytes: 2 ** 20 - 1 } }, RangeError, '"socket.maxFrameBytes"'],
+    [
+      { pair: { role: "backup", peerSocket: { maxFrameBytes: 1000 } } },
+      RangeError,
+      '"peerSocket.maxFrameBytes"',
+    ],
   ] as const)("the option %j", (options, error, name) => {
     const make = () => new SnapshotServer(options);
     expect(make).toThrow(error);
