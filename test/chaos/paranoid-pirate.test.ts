@@ -2,12 +2,18 @@ import { once } from "node:events";
 import { ParanoidPirateQueue } from "@seaworthy/paranoid-pirate";
 import { expect, it } from "vitest";
 import { chaosMs, LazyPirateCrew } from "../harness/crew.js";
-import { freeEndpoint, startExample } from "../harness/example.js";
-import { Fleet, requestsOf } from "../harness/fleet.js";
-import { monotonicMs } from "../harness/monotonic.js";
+import type { Fleet } from "../harness/fleet.js";
 import type { Program } from "../harness/program.js";
+import {
+  allAnswered,
+  allWorked,
+  freePlaces,
+  type Places,
+  startQueue,
+  startWorkers,
+  WORKERS,
+} from "./pirates.js";
 
-const WORKERS = 8;
 const CONCURRENCY = 8;
 const HEARTBEAT_MS = 200;
 const LIVENESS = 3;
@@ -18,25 +24,12 @@ const SHORT_CHAOS_MS = chaosMs(4);
 const CHAOS_LIMIT_MS = CHAOS_MS + 90_000;
 const PACE = ["--heartbeat", String(HEARTBEAT_MS), "--liveness", String(LIVENESS)];
 
-interface Endpoints {
-  readonly frontend: string;
-  readonly backend: string;
-}
+const queueExample = (places: Places): Promise<Program> => startQueue("paranoid-pirate", places, ...PACE);
 
-async function endpoints(): Promise<Endpoints> {
-  return { frontend: await freeEndpoint(), backend: await freeEndpoint() };
-}
+const fleet = (places: Places): Promise<Fleet> =>
+  startWorkers("paranoid-pirate", places, "--concurrency", String(CONCURRENCY), ...PACE);
 
-function queueExample({ frontend, backend }: Endpoints): Promise<Program> {
-  return startExample("paranoid-pirate/queue", "--frontend", frontend, "--backend", backend, ...PACE);
-}
-
-function fleet({ backend }: Endpoints): Promise<Fleet> {
-  const args = ["--connect", backend, "--concurrency", String(CONCURRENCY), ...PACE];
-  return Fleet.start(WORKERS, "paranoid-pirate/worker", ...args);
-}
-
-function crew({ frontend }: Endpoints): LazyPirateCrew {
+function crew({ frontend }: Places): LazyPirateCrew {
   const load = { inFlight: 500, clients: 10, timeoutMs: 2000, attempts: 5 };
   return new LazyPirateCrew({ ...load, endpoints: [frontend], chaosMs: SHORT_CHAOS_MS });
 }
@@ -70,16 +63,10 @@ class Roll {
   }
 }
 
-/** All of a crew's requests were answered, each by its own reply and none by an error. */
-async function allAnswered(clients: LazyPirateCrew, what: string): Promise<void> {
-  await clients.isAccountedFor(what);
-  expect(clients.load.failures).toEqual({});
-}
-
 it(
   "loses no request while workers are killed and frozen, one every half second",
   async () => {
-    const places = await endpoints();
+    const places = await freePlaces();
     await using queue = await queueExample(places);
     const roll = new Roll(queue);
     await using workers = await fleet(places);
@@ -88,12 +75,8 @@ it(
     await workers.suffer(CHAOS_MS, "killed", "frozen");
     await roll.isComplete();
     await clients.isCalm(); // each of them has had requests
-    await allAnswered(clients, `workers killed and frozen (${JSON.stringify(workers.suffered)})`);
-    const ran = await workers.end();
-    for (const requests of ran) expect(requests).toBeGreaterThan(0);
-    expect(await queue.end("SIGTERM")).toEqual({ code: 0, signal: null });
-    // Whatever the clients have sent has come to the queue, and nothing else.
-    expect(requestsOf(queue)).toBe(clients.stats().sent);
+    await allAnswered(clients, workers, "workers killed and frozen");
+    await allWorked(queue, workers, clients);
   },
   CHAOS_LIMIT_MS,
 );
@@ -101,7 +84,7 @@ it(
 it.each([true, false])(
   "does so with detectDepartures %s, and counts every request",
   async (detectDepartures) => {
-    const places = await endpoints();
+    const places = await freePlaces();
     const options = { heartbeatMs: HEARTBEAT_MS, liveness: LIVENESS, detectDepartures };
     await using queue = new ParanoidPirateQueue({ ...options, lingerMs: 10_000 });
     await queue.bindFrontend(places.frontend);
@@ -111,7 +94,7 @@ it.each([true, false])(
     await clients.isCalm();
     await workers.suffer(SHORT_CHAOS_MS, "killed", "frozen");
     await clients.isCalm();
-    await allAnswered(clients, `detectDepartures ${detectDepartures} (${JSON.stringify(workers.suffered)})`);
+    await allAnswered(clients, workers, `detectDepartures ${detectDepartures}`);
     await queue.close(); // what clients have asked for twice may still be with a worker
     const { requests, answered, givenUp, dropped, running, waiting, redelivered, delivered } = queue.stats();
     expect({ running, waiting }).toEqual({ running: 0, waiting: 0 });
@@ -124,44 +107,44 @@ it.each([true, false])(
   CHAOS_LIMIT_MS,
 );
 
-it(
-  "is back in service, with all workers, when the queue was killed and started again",
-  async () => {
-    const places = await endpoints();
-    await using queue = await queueExample(places);
-    const roll = new Roll(queue);
-    await using _workers = await fleet(places);
-    await using clients = crew(places);
-    await clients.survives(async () => {
-      await queue.kill();
-      await queue.start();
-      await clients.recovers();
-      await roll.isComplete();
-    });
-    await clients.isAccountedFor("queue killed");
+const faults: readonly {
+  readonly title: string;
+  readonly label: string;
+  /** Resolves when its cause is gone. */
+  befalls(queue: Program, workers: Fleet): Promise<unknown>;
+}[] = [
+  {
+    title: "was killed and started again",
+    label: "queue killed",
+    befalls: (queue) => queue.kill().then(() => queue.start()),
   },
-  CHAOS_LIMIT_MS,
-);
+  {
+    title: "was frozen for longer than they wait",
+    label: "queue frozen",
+    async befalls(queue, { workers }) {
+      const givenUp = workers.map((worker) => allLost(worker));
+      queue.pause();
+      await Promise.all(givenUp);
+      queue.resume();
+    },
+  },
+];
 
-it(
-  "is back in service, with all workers, when the queue was frozen for longer than they wait",
-  async () => {
-    const places = await endpoints();
+it.each(faults)(
+  "is back in service, with all workers, when the queue $title",
+  async ({ label, befalls }) => {
+    const places = await freePlaces();
     await using queue = await queueExample(places);
     const roll = new Roll(queue);
     await using workers = await fleet(places);
     await using clients = crew(places);
     await clients.survives(async () => {
       await roll.isComplete(); // a session that was lost before is not lost again
-      const givenUp = workers.workers.map((worker) => allLost(worker));
-      queue.pause();
-      await Promise.all(givenUp);
-      queue.resume();
-      const goneAt = monotonicMs();
-      await clients.recovers(goneAt);
+      await befalls(queue, workers);
+      await clients.recovers();
       await roll.isComplete();
     });
-    await clients.isAccountedFor("queue frozen");
+    await clients.isAccountedFor(label);
   },
   CHAOS_LIMIT_MS,
 );

@@ -4,10 +4,8 @@ import {
   type BinaryStarClientEvent,
   type BinaryStarEvent,
   type BinaryStarRequest,
-  type BinaryStarRequestError,
   BinaryStarServer,
   type BinaryStarServerEvent,
-  type BinaryStarServerOptions,
   type BinaryStarView,
   ConnectionLostError,
   NotActiveError,
@@ -15,55 +13,34 @@ import {
   RequestTimeoutError,
 } from "@seaworthy/binary-star";
 import * as binaryStar from "@seaworthy/binary-star/machine";
-import type { RequestServerOptions } from "@seaworthy/core";
 import { describe, expect, test } from "vitest";
-import { workspaceFile } from "./site.js";
+import * as names from "../../packages/binary-star/test/names.js";
 import {
-  documented,
-  errorIn,
-  members,
-  named,
-  pageSource,
-  rowOf,
-  settingIn,
-  socketSettings,
-  type Types,
-  table,
-  type Values,
-  wordsIn,
-} from "./tables.js";
+  testErrors,
+  testNames,
+  testOptions,
+  testReasons,
+  testSettings,
+  testStatistics,
+} from "./page-tests.js";
+import { workspaceFile } from "./site.js";
+import { named, pageSource, rowOf, socketSettings, table, type Values } from "./tables.js";
 
 const page = await pageSource("docs/patterns/binary-star.md");
 
 const { star, server } = binaryStar.resolveStarServerOptions("test", { role: "primary" });
 
-/** What only the class takes, and has no default; the compiler demands all of it, and no more. */
-const hooks: Record<
-  Exclude<keyof BinaryStarServerOptions, keyof RequestServerOptions | keyof binaryStar.StarOptions>,
-  undefined
-> = {
-  arbiter: undefined,
-  epochFile: undefined,
-  onActive: undefined,
-  onPassive: undefined,
-  transferState: undefined,
-};
-
 const effort = { attempts: 1, sent: 1, endpoints: [] };
 
-const { role: _mustBeGiven, ...pair } = star;
 const options = {
-  "### The pair": { ...pair, ...hooks },
+  "### The pair": { ...star, ...names.hooks },
   "### Server": server,
   "### Client": binaryStar.resolveClientOptions(),
   "### Socket": socketSettings,
 };
 
-describe("option tables have every option, with the default that the code has", () => {
-  test.each(Object.entries(options))("%s", (heading, actual) => {
-    const rows = table(page, heading).filter(([name]) => name !== "`role`");
-    expect(documented(rows, actual)).toStrictEqual(actual);
-  });
+describe("options", () => {
+  testOptions(page, options, ["role"]);
 
   test("the role has none, and the reply cache is off", () => {
     const stated = (heading: string, option: string) => rowOf(page, heading, option)[1];
@@ -80,69 +57,15 @@ describe("option tables have every option, with the default that the code has", 
     expect(binaryStar.resolveClientOptions({ maxInFlight: 50_000 }).socket.maxQueued).toBe(50_000);
   });
 
-  test("sendHighWaterMark of the server's socket", () => {
-    const stated = settingIn(rowOf(page, "### Server", "socket")[1], "sendHighWaterMark");
-    expect(stated).toBe(server.socket.sendHighWaterMark);
-  });
+  testSettings(page, [["### Server", "socket", "sendHighWaterMark", server.socket.sendHighWaterMark]]);
 });
 
-const nodeEvents: Types<BinaryStarEvent> = {
-  "became-active": true,
-  "stopped-serving": true,
-  "became-passive": true,
-  "state-changed": true,
-  "peer-heard": true,
-  "peer-changed": true,
-  "peer-expired": true,
-  "split-brain-resolved": true,
-  "double-passive-resolved": true,
-  "claim-denied": true,
-  "epoch-not-kept": true,
-  "renewal-failed": true,
-  "activation-failed": true,
-  "transfer-failed": true,
-  "roles-clashed": true,
-  "request-rejected": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const serverEvents: Omit<Types<BinaryStarServerEvent>, BinaryStarEvent["type"]> = {
-  "reply-fenced": true,
-  "request-refused": true,
-  "handler-failed": true,
-  "reply-undeliverable": true,
-  "repeat-answered": true,
-  "repeat-joined": true,
-};
-const clientEvents: Types<BinaryStarClientEvent> = {
-  "connection-opened": true,
-  "connection-lost": true,
-  "connection-failed": true,
-  "settling-began": true,
-  "server-changed": true,
-  "request-refused": true,
-  "request-retried": true,
-  "request-failed": true,
-  "reply-dropped": true,
-  "send-refused": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
 const view: Record<keyof BinaryStarView, true> = {
   role: true,
   state: true,
   isServing: true,
   epoch: true,
   peerState: true,
-};
-const errors: Record<BinaryStarRequestError["code"], true> = {
-  ERR_REQUEST_TIMEOUT: true,
-  ERR_CONNECTION_LOST: true,
-  ERR_NOT_ACTIVE: true,
-  ERR_HANDLER_FAILED: true,
-  ERR_ABORTED: true,
-  ERR_LIMIT_REACHED: true,
-  ERR_CLOSED: true,
 };
 const request: Record<keyof BinaryStarRequest, true> = {
   body: true,
@@ -156,17 +79,15 @@ const request: Record<keyof BinaryStarRequest, true> = {
 };
 const arbiter: Record<keyof binaryStar.Arbiter, true> = { acquire: true, renew: true, release: true };
 
-test.each([
-  ["every status event of a node", "### Of a node", nodeEvents],
-  ["every status event of the server", "### Of the server, besides", serverEvents],
-  ["every status event of the client", "### Of the client", clientEvents],
+testNames(page, [
+  ["every status event of a node", "### Of a node", names.nodeEvents],
+  ["every status event of the server", "### Of the server, besides", names.serverEvents],
+  ["every status event of the client", "### Of the client", names.clientEvents],
   ["every field of view()", "### What a node tells of itself", view],
-  ["every error of the client", "## Errors", errors],
+  ["every error of the client", "## Errors", names.errors],
   ["every member of the request", "### The request", request],
   ["every method of an arbiter", "## Arbiters", arbiter],
-])("%s is on the page, and no other", (_what, heading, actual) => {
-  expect(members(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
-});
+]);
 
 const because: Values<BinaryStarEvent, "became-active", "because"> = {
   "peer-waiting": true,
@@ -206,7 +127,7 @@ const retried: Values<BinaryStarClientEvent, "request-retried", "reason"> = {
 };
 const dropped: Values<BinaryStarClientEvent, "reply-dropped", "reason"> = { late: true, unknown: true };
 
-test.each([
+testReasons(page, [
   ["### Of a node", "became-active", because],
   ["### Of a node", "stopped-serving", stopped],
   ["### Of the server, besides", "request-refused", refused],
@@ -214,27 +135,20 @@ test.each([
   ["### Of the client", "server-changed", moved],
   ["### Of the client", "request-retried", retried],
   ["### Of the client", "reply-dropped", dropped],
-])("every reason is on the page: %s %s", (heading, event, actual) => {
-  expect(wordsIn(rowOf(page, heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
-});
+]);
 
-test.each([
+testStatistics(page, [
   ["### Counted by a node", () => new BinaryStar({ role: "primary" })],
   ["### Counted by the server", () => new BinaryStarServer({ role: "primary" })],
   ["### Counted by the client", () => new BinaryStarClient()],
-])("every number of stats() is on the page, and no other: %s", async (heading, create) => {
-  await using role = create();
-  expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
-});
+]);
 
-test.each([
+testErrors(page, [
   new RequestTimeoutError(effort),
   new ConnectionLostError(effort),
   new NotActiveError(effort),
   new RemoteError(""),
-])("whether an error may be retried is as the page says: $code", ({ code, name, retryable }) => {
-  expect(errorIn(page, code)).toEqual({ code, name, retryable });
-});
+]);
 
 test("what a service can say to the machine besides is on the page", () => {
   const inputs: readonly binaryStar.BinaryStarInput["type"][] = ["source-lost", "fell-behind"];
@@ -243,8 +157,8 @@ test("what a service can say to the machine besides is on the page", () => {
 });
 
 test("the partitions on the page, and what the pair survives, are stories that the simulation tells", async () => {
-  const [, after = ""] = page.split("And these it survives without help:");
-  const rows = [...table(page, "## Partitions"), ...table(`\n#\n${after}`, "#")];
+  const survived = table(page, "And these it survives without help:");
+  const rows = [...table(page, "## Partitions"), ...survived];
   const stated = rows.map(([cell = ""]) => /<br>`([\w-]+)`$/.exec(cell)?.[1] ?? `none: ${cell}`);
   const source = await workspaceFile("test/simulation/binary-star-stories.test.ts");
   const told = [...source.matchAll(/\bit\("([\w-]+): /g)].map(([, name]) => name);

@@ -1,13 +1,13 @@
 import * as binaryStar from "@seaworthy/binary-star/machine";
 import type { Frames } from "@seaworthy/core";
 import { expect, test } from "vitest";
-import { bytesOf, pageSource, table } from "./tables.js";
+import { bytesOf, inBrackets, pageSource, tableWithHead, textAfter } from "./tables.js";
 
 const page = await pageSource("docs/patterns/binary-star.md");
-const [, wire = ""] = page.split("\n## On the wire\n");
+const wire = textAfter(page, "## On the wire");
 
 /** The table behind a head. */
-const behind = (head: string): string[][] => table(`\n#\n${head}${wire.split(head)[1]}`, "#");
+const behind = (head: string): string[][] => tableWithHead(wire, head);
 
 const record = { role: "backup", heartbeatMs: 0x01020304, epoch: 0x05060708090a } as const;
 const frame = binaryStar.encodeState("active", record)[1] ?? new Uint8Array();
@@ -47,7 +47,7 @@ function written(frames: Frames): string {
     const text = Buffer.from(bytes).toString("latin1");
     return { body: "body…", "4": "state", "250": "wait" }[text] ?? text;
   });
-  return `\`${words.map((word) => `[${word}]`).join("")}\``;
+  return inBrackets(words);
 }
 
 test("messages between clients and servers have the frames that the page says", () => {

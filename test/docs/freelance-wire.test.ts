@@ -1,13 +1,13 @@
 import type { Frames } from "@seaworthy/core";
 import * as freelance from "@seaworthy/freelance/machine";
 import { expect, test } from "vitest";
-import { pageSource, table } from "./tables.js";
+import { firstTable, inBrackets, pageSource, tableWithHead, textAfter } from "./tables.js";
 
 const page = await pageSource("docs/patterns/freelance.md");
-const [, wire = ""] = page.split("\n## On the wire\n");
+const wire = textAfter(page, "## On the wire");
 const [, ofTracked = "", ofPlain = ""] = wire.split("\n| Message |");
 
-const rows = (text: string): string[][] => table(`\n#\n| Message |${text}`, "#");
+const rows = (text: string): string[][] => firstTable(`| Message |${text}`, "of messages");
 
 const ID = { epoch: 0x0102030405060708n, sequence: 1_000_000_007n };
 const BODY = [Buffer.from("body")];
@@ -20,7 +20,7 @@ function written(frames: Frames): string {
     if (frame.length === freelance.REQUEST_ID_BYTES) return `request id, kind ${frame[3]}`;
     return { body: "body…", [String(ID.sequence)]: "sequence" }[text] ?? text;
   });
-  return `\`${words.map((word) => `[${word}]`).join("")}\``;
+  return inBrackets(words);
 }
 
 /** The way back that a server finds in a request. */
@@ -41,10 +41,8 @@ test("every kind of a request id is on the page", () => {
     failure?.[1],
     freelance.encodeShotgunRequest(ID, BODY)[0],
   ];
-  const [, kindTable = ""] = wire.split("\n| Kind |");
-  expect(table(`\n#\n| Kind |${kindTable}`, "#").map(([kind]) => Number(kind))).toEqual(
-    kinds.map((frame) => frame?.[3]),
-  );
+  const stated = tableWithHead(wire, "| Kind |").map(([kind]) => Number(kind));
+  expect(stated).toEqual(kinds.map((frame) => frame?.[3]));
   expect(kinds[2]?.[3]).toBe(freelance.SEQUENCED_KIND);
 });
 

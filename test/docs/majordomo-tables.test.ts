@@ -4,7 +4,6 @@ import {
   MajordomoClient,
   type MajordomoClientEvent,
   type MajordomoRequest,
-  type MajordomoRequestError,
   MajordomoWorker,
   type MajordomoWorkerEvent,
   type ServiceInfo,
@@ -12,21 +11,10 @@ import {
 } from "@seaworthy/majordomo";
 import * as majordomo from "@seaworthy/majordomo/machine";
 import { describe, expect, test } from "vitest";
+import * as names from "../../packages/majordomo/test/names.js";
+import { testNames, testOptions, testReasons, testSettings, testStatistics } from "./page-tests.js";
 import { workspaceFile } from "./site.js";
-import {
-  documented,
-  members,
-  named,
-  numberIn,
-  pageSource,
-  rowOf,
-  settingIn,
-  socketSettings,
-  type Types,
-  table,
-  type Values,
-  wordsIn,
-} from "./tables.js";
+import { metricCells, numberIn, pageSource, socketSettings, table, type Values } from "./tables.js";
 
 const page = await pageSource("docs/patterns/majordomo.md");
 
@@ -37,67 +25,21 @@ const options = {
   "### Socket": socketSettings,
 };
 
-describe("option tables have every option, with the default that the code has", () => {
-  test.each(Object.entries(options))("%s", (heading, actual) => {
-    expect(documented(table(page, heading), actual)).toStrictEqual(actual);
-  });
+describe("options", () => {
+  testOptions(page, options);
 
-  test.each(["sendHighWaterMark", "maxQueued"] as const)("%s of the broker's socket", (setting) => {
-    const stated = settingIn(rowOf(page, "### Broker", "socket")[1], setting);
-    expect(stated).toBe(options["### Broker"].socket[setting]);
-  });
+  const { sendHighWaterMark, maxQueued } = options["### Broker"].socket;
+  testSettings(page, [
+    ["### Broker", "socket", "sendHighWaterMark", sendHighWaterMark],
+    ["### Broker", "socket", "maxQueued", maxQueued],
+  ]);
 });
 
-const brokerEvents: Types<MajordomoBrokerEvent> = {
-  "worker-joined": true,
-  "worker-expired": true,
-  "worker-returned": true,
-  "worker-gone": true,
-  "worker-refused": true,
-  "service-added": true,
-  "service-removed": true,
-  "request-dropped": true,
-  "request-redelivered": true,
-  "reply-dropped": true,
-  "reply-undeliverable": true,
-  "message-dropped": true,
-  "process-stalled": true,
-};
-const workerEvents: Types<MajordomoWorkerEvent> = {
-  "session-opened": true,
-  "session-lost": true,
-  "session-renewed": true,
-  "session-closed": true,
-  "broker-recognised": true,
-  "handler-failed": true,
-  "thread-failed": true,
-  "reply-dropped": true,
-  "request-refused": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const clientEvents: Types<MajordomoClientEvent> = {
-  "connection-opened": true,
-  "connection-lost": true,
-  "connection-failed": true,
-  "connection-abandoned": true,
-  "connection-replaced": true,
-  "broker-recognised": true,
-  "request-retried": true,
-  "request-failed": true,
-  "reply-dropped": true,
-  "send-refused": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-
-test.each([
-  ["### Of the broker", brokerEvents],
-  ["### Of the worker", workerEvents],
-  ["### Of the client", clientEvents],
-])("every status event is on the page, and no other: %s", (heading, actual) => {
-  expect(named(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
-});
+testNames(page, [
+  ["every status event of the broker", "### Of the broker", names.brokerEvents],
+  ["every status event of the worker", "### Of the worker", names.workerEvents],
+  ["every status event of the client", "### Of the client", names.clientEvents],
+]);
 
 const gone: Values<MajordomoBrokerEvent, "worker-gone", "reason"> = {
   disconnected: true,
@@ -173,7 +115,7 @@ const clientsReplies: Values<MajordomoClientEvent, "reply-dropped", "reason"> = 
   unknown: true,
 };
 
-test.each([
+testReasons(page, [
   ["### Of the broker", "worker-gone", gone],
   ["### Of the broker", "worker-refused", refused],
   ["### Of the broker", "request-dropped", dropped],
@@ -185,18 +127,13 @@ test.each([
   ["### Of the client", "connection-replaced", replaced],
   ["### Of the client", "request-retried", retried],
   ["### Of the client", "reply-dropped", clientsReplies],
-])("every reason is on the page: %s %s", (heading, event, actual) => {
-  expect(wordsIn(rowOf(page, heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
-});
+]);
 
-test.each([
+testStatistics(page, [
   ["### Counted by the broker", () => new MajordomoBroker()],
   ["### Counted by the worker", () => new MajordomoWorker("echo")],
   ["### Counted by the client", () => new MajordomoClient()],
-])("every number of stats() is on the page, and no other: %s", async (heading, create) => {
-  await using role = create();
-  expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
-});
+]);
 
 // The compiler demands each member here.
 const request: Record<keyof MajordomoRequest, true> = {
@@ -225,28 +162,13 @@ const worker: Record<keyof WorkerInfo, true> = {
   isMissing: true,
   silentMs: true,
 };
-const errors: Record<MajordomoRequestError["code"], true> = {
-  ERR_REQUEST_TIMEOUT: true,
-  ERR_BROKER_UNREACHABLE: true,
-  ERR_NO_SERVICE: true,
-  ERR_WORKERS_FAILED: true,
-  ERR_HANDLER_FAILED: true,
-  ERR_BROKER_LIMIT: true,
-  ERR_STREAM_INTERRUPTED: true,
-  ERR_NOT_SUPPORTED: true,
-  ERR_LIMIT_REACHED: true,
-  ERR_ABORTED: true,
-  ERR_CLOSED: true,
-};
 
-test.each([
+testNames(page, [
   ["every member of the request", "### The request", request],
   ["every field of a service that is listed", "### Of a service", service],
   ["every field of a worker that is listed", "### Of a worker", worker],
-  ["every error of the client", "## Errors", errors],
-])("%s is on the page, and no other", (_what, heading, actual) => {
-  expect(members(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
-});
+  ["every error of the client", "## Errors", names.errors],
+]);
 
 /** The interval that a broker and so many workers of ours keep, in ms. */
 function paceOf(workers: number): number {
@@ -275,14 +197,8 @@ test("many workers keep the intervals that the page says, and those up to the ne
 });
 
 test("the page and the README list the same metrics", async () => {
-  const metrics = (text: string, head: string): string[] => {
-    const [, rest = ""] = text.split(head);
-    return [...(rest.split("\n\n", 1)[0] ?? "").matchAll(/^\| (`.*?) \|/gm)].map(([, cell = ""]) => cell);
-  };
-  const readme = metrics(
-    await workspaceFile("packages/majordomo/README.md"),
-    "| metrics, with `majordomo_` in front |",
-  );
+  const text = await workspaceFile("packages/majordomo/README.md");
+  const readme = metricCells(text, "| metrics, with `majordomo_` in front |");
   expect(readme).not.toEqual([]);
-  expect(metrics(page, "| Name, after `majordomo_` |")).toEqual(readme);
+  expect(metricCells(page, "| Name, after `majordomo_` |")).toEqual(readme);
 });

@@ -1,7 +1,7 @@
 import { Addresses, type Frames } from "@seaworthy/core";
 import * as majordomo from "@seaworthy/majordomo/machine";
 import { describe, expect, test } from "vitest";
-import { bytesOf, pageSource, table } from "./tables.js";
+import { bytesOf, inBrackets, pageSource, table, tableWithHead, textAfter } from "./tables.js";
 
 const page = await pageSource("docs/patterns/majordomo.md");
 
@@ -50,9 +50,7 @@ test("every kind of a request header is on the page, by its number", () => {
     closing: true,
     dropped: true,
   };
-  const [, afterHeader = ""] = page.split(HEADER_LEAD);
-  const [, afterLayout = ""] = afterHeader.split("\n\n| Kind ");
-  const rows = table(`\n#\n| Kind ${afterLayout}`, "#");
+  const rows = tableWithHead(textAfter(page, HEADER_LEAD), "| Kind ");
   const actual = (Object.keys(kinds) as majordomo.HeaderKind[]).map((kind) => {
     const frame = majordomo.encodeRequestHeader({ kind, epoch: 0n, sequence: 0n, first: 0, second: 0 });
     return [String(frame[3]), `\`${kind}\``];
@@ -81,7 +79,7 @@ function written(frames: Frames): string {
     const text = Buffer.from(frame).toString("latin1");
     return text === "body" ? "body…" : text;
   });
-  return `\`${words.map((word) => `[${word}]`).join("")}\``;
+  return inBrackets(words);
 }
 
 /** A command in both versions, or none in the first. */

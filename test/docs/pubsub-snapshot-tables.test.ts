@@ -7,11 +7,9 @@ import {
   type FollowerLossReason,
   type LeaveReason,
   LimitError,
-  type MapStore,
   type RefusalReason,
   RefusedError,
   SetTimeoutError,
-  type SnapshotChange,
   SnapshotClient,
   type SnapshotClientEvent,
   type SnapshotEntry,
@@ -19,27 +17,15 @@ import {
   SnapshotServer,
   type SnapshotServerEvent,
   type SnapshotServerView,
-  type SnapshotUpdateError,
   UnsupportedError,
 } from "@seaworthy/pubsub-snapshot";
 import { LmdbStore, type LmdbStoreOptions } from "@seaworthy/pubsub-snapshot/lmdb";
 import * as snapshot from "@seaworthy/pubsub-snapshot/machine";
 import { describe, expect, test } from "vitest";
-import { workspaceFile } from "./site.js";
-import { fences, SnippetFolder } from "./snippet-folder.js";
-import {
-  documented,
-  errorIn,
-  members,
-  named,
-  pageSource,
-  rowOf,
-  socketSettings,
-  type Types,
-  table,
-  type Values,
-  wordsIn,
-} from "./tables.js";
+import * as names from "../../packages/pubsub-snapshot/test/names.js";
+import { testErrors, testNames, testOptions, testReasons, testStatistics } from "./page-tests.js";
+import { checkSnippetTypes } from "./snippet-folder.js";
+import { documented, named, pageSource, rowOf, socketSettings, table, type Values } from "./tables.js";
 
 const page = await pageSource("docs/patterns/pubsub-snapshot.md");
 
@@ -57,16 +43,17 @@ const shared: Record<Exclude<keyof SnapshotPairOptions, "role" | keyof typeof st
 };
 const { subtree, packBytes: _bytes, ...client } = snapshot.resolveSnapshotClientOptions();
 
-describe("option tables have every option, with the default that the code has", () => {
-  test.each([
-    ["### Server", { store: undefined, pair: undefined, ...server }],
-    ["### The pair", { ...star, ...shared }],
-    ["### Client", client],
-    ["### Socket", socketSettings],
-  ])("%s", (heading, actual) => {
-    const rows = table(page, heading).filter(([name = ""]) => !["`role`", "`subtree`"].includes(name));
-    expect(documented(rows, actual)).toStrictEqual(actual);
-  });
+describe("options", () => {
+  testOptions(
+    page,
+    {
+      "### Server": { store: undefined, pair: undefined, ...server },
+      "### The pair": { ...star, ...shared },
+      "### Client": client,
+      "### Socket": socketSettings,
+    },
+    ["role", "subtree"],
+  );
 
   test("the subtree is empty, and the role must be given", () => {
     expect([subtree, rowOf(page, "### Client", "subtree")[1]]).toEqual(["", "empty"]);
@@ -90,34 +77,6 @@ describe("option tables have every option, with the default that the code has", 
   });
 });
 
-const serverEvents: Types<SnapshotServerEvent> = {
-  "snapshot-sent": true,
-  "snapshot-abandoned": true,
-  "update-refused": true,
-  "entry-expired": true,
-  "subtree-refused": true,
-  "follower-joined": true,
-  "follower-lost": true,
-  "caught-up": true,
-  "pending-ordered": true,
-  "store-failed": true,
-  "store-recovered": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
-const clientEvents: Types<SnapshotClientEvent> = {
-  "join-began": true,
-  "subtree-widened": true,
-  joined: true,
-  "server-left": true,
-  "gap-noticed": true,
-  "set-retried": true,
-  "set-failed": true,
-  "collector-failed": true,
-  "watcher-overflowed": true,
-  "process-stalled": true,
-  "message-dropped": true,
-};
 const view: Record<keyof SnapshotServerView, true> = {
   isActive: true,
   sequence: true,
@@ -131,23 +90,6 @@ const entry: Record<keyof SnapshotEntry, true> = {
   sequence: true,
   properties: true,
   ttlMs: true,
-};
-const change: Record<keyof SnapshotChange, true> = {
-  type: true,
-  key: true,
-  keyText: true,
-  entry: true,
-  previous: true,
-  sequence: true,
-};
-const errors: Record<SnapshotUpdateError["code"], true> = {
-  ERR_SET_TIMEOUT: true,
-  ERR_CONFLICT: true,
-  ERR_REFUSED: true,
-  ERR_UNSUPPORTED: true,
-  ERR_LIMIT_REACHED: true,
-  ERR_ABORTED: true,
-  ERR_CLOSED: true,
 };
 const refusals: Record<RefusalReason, true> = {
   passive: true,
@@ -168,21 +110,18 @@ const leaves: Record<LeaveReason, true> = {
   "too-many-keys": true,
   malformed: true,
 };
-const store: Record<keyof MapStore, true> = { open: true, commit: true, replace: true, close: true };
 
-test.each([
-  ["every status event of the server", "### Of the server", serverEvents],
-  ["every status event of the client", "### Of the client", clientEvents],
+testNames(page, [
+  ["every status event of the server", "### Of the server", names.serverEvents],
+  ["every status event of the client", "### Of the client", names.clientEvents],
   ["every field of view()", "### What a server tells of itself", view],
   ["every member of an entry", "### The entry", entry],
-  ["every member of a change", "### The change", change],
-  ["every error of set() and delete()", "## Errors", errors],
+  ["every member of a change", "### The change", names.change],
+  ["every error of set() and delete()", "## Errors", names.errors],
   ["every reason to refuse an update", "### Why a server refuses", refusals],
   ["every reason to leave a server", "## Joining", leaves],
-  ["every method of a store", "### Other stores", store],
-])("%s is on the page, and no other", (_what, heading, actual) => {
-  expect(members(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
-});
+  ["every method of a store", "### Other stores", names.store],
+]);
 
 const abandoned: Values<SnapshotServerEvent, "snapshot-abandoned"> = {
   "client-gone": true,
@@ -198,13 +137,11 @@ const lost: Record<FollowerLossReason, true> = {
 };
 const widened: Values<SnapshotClientEvent, "subtree-widened"> = { foreign: true, crowded: true };
 
-test.each([
+testReasons(page, [
   ["### Of the server", "snapshot-abandoned", abandoned],
   ["### Of the server", "follower-lost", lost],
   ["### Of the client", "subtree-widened", widened],
-])("every reason is on the page: %s %s", (heading, event, actual) => {
-  expect(wordsIn(rowOf(page, heading, event))).toEqual(expect.arrayContaining(Object.keys(actual)));
-});
+]);
 
 test("a server of a pair has the events of a node, which are told on another page", async () => {
   const [, besides = ""] = /has the \[events of a node\]\((.*?)\) besides/.exec(page) ?? [];
@@ -213,25 +150,19 @@ test("a server of a pair has the events of a node, which are told on another pag
   expect(named(table(await pageSource("docs/patterns/binary-star.md"), "### Of a node"))).toContain(event);
 });
 
-test.each([
+testStatistics(page, [
   ["### Counted by the server", () => new SnapshotServer()],
   ["### Counted by the client", () => new SnapshotClient()],
-])("every number of stats() is on the page, and no other: %s", async (heading, create) => {
-  await using role = create();
-  expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
-});
+]);
 
-test.each([
+testErrors(page, [
   new SetTimeoutError(1, 1),
   new ConflictError(1),
   new UnsupportedError("ifSequence"),
   new LimitError("maxInFlight", 1, ""),
   new AbortedError(undefined),
   new ClosedError("SnapshotClient"),
-])("whether an error may be retried is as the page says: $code", (error) => {
-  const { code, retryable } = error;
-  expect(errorIn(page, code)).toEqual({ code, name: error.constructor.name, retryable });
-});
+]);
 
 test("a refused update may be retried if it was the store", () => {
   const [cell = "", when = "", retryable] = rowOf(page, "## Errors", "ERR_REFUSED");
@@ -246,9 +177,5 @@ test("a refused update may be retried if it was the store", () => {
 });
 
 test("all snippets have the right types", async () => {
-  const snippets = fences(await workspaceFile("docs/patterns/pubsub-snapshot.md"), "ts");
-  expect(snippets).toHaveLength(7);
-  await using folder = await SnippetFolder.create();
-  for (const [index, code] of snippets.entries()) await folder.write(`snippet-${index}.ts`, code);
-  await folder.checkTypes();
+  expect(await checkSnippetTypes("docs/patterns/pubsub-snapshot.md")).toBe(7);
 });

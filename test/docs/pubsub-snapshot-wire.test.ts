@@ -1,13 +1,13 @@
 import { type Frames, textFrame } from "@seaworthy/core";
 import * as snapshot from "@seaworthy/pubsub-snapshot/machine";
 import { expect, test } from "vitest";
-import { named, pageSource, table } from "./tables.js";
+import { named, pageSource, tableWithHead, textAfter } from "./tables.js";
 
 const page = await pageSource("docs/patterns/pubsub-snapshot.md");
-const [, wire = ""] = page.split("\n## On the wire\n");
+const wire = textAfter(page, "## On the wire");
 
 /** The table behind a head. */
-const behind = (head: string): string[][] => table(`\n#\n${head}${wire.split(head)[1]}`, "#");
+const behind = (head: string): string[][] => tableWithHead(wire, head);
 
 const text = (frame: Uint8Array | undefined): string => Buffer.from(frame ?? []).toString("latin1");
 const subtree = textFrame("/client/");

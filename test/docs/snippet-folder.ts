@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { workspaceFile } from "./site.js";
 
 const workspace = fileURLToPath(new URL("../..", import.meta.url));
 const LIMIT_MS = 60_000;
@@ -13,6 +14,15 @@ export const fences = (markdown: string, language: string): string[] =>
   [...markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(
     ([, code = ""]) => code,
   );
+
+/** Checks the types of all snippets of a page, each of which stands by itself. @returns how many there are */
+export async function checkSnippetTypes(page: string): Promise<number> {
+  const snippets = fences(await workspaceFile(page), "ts");
+  await using folder = await SnippetFolder.create();
+  for (const [index, code] of snippets.entries()) await folder.write(`snippet-${index}.ts`, code);
+  await folder.checkTypes();
+  return snippets.length;
+}
 
 /** A folder in which snippets run from source. What they write stays in it. */
 export class SnippetFolder implements AsyncDisposable {

@@ -1,10 +1,10 @@
 import * as snail from "@seaworthy/suicidal-snail/machine";
 import { expect, test } from "vitest";
-import { bytesOf, pageSource, table } from "./tables.js";
+import { bytesOf, pageSource, table, textAfter } from "./tables.js";
 
 const page = await pageSource("docs/patterns/suicidal-snail.md");
-const [, wire = ""] = page.split("\n## On the wire\n");
-const layout = table(`\n#\n${wire}`, "#");
+const wire = textAfter(page, "## On the wire");
+const layout = table(page, "## On the wire");
 
 const TOPIC = Buffer.from("topic");
 const EPOCH = snail.epochBytes(0x0102030405060708n);

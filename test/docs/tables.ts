@@ -12,11 +12,24 @@ export async function pageSource(path: string): Promise<string> {
   return parts.reduce((page, [include], index) => page.replace(include, () => texts[index] ?? ""), markdown);
 }
 
+/** What comes after the line `before`; nothing if there is no such line. */
+export const textAfter = (markdown: string, before: string): string =>
+  markdown.split(`\n${before}\n`)[1] ?? "";
+
 /** The rows of the first table after the line `before`, each a list of its cells. */
-export function table(markdown: string, before: string): string[][] {
-  const [, after] = markdown.split(`\n${before}\n`);
-  const [rows] = /^\|.*(?:\n\|.*)*/m.exec(after ?? "") ?? [];
-  if (rows === undefined) throw new Error(`there is no table after "${before}"`);
+export const table = (markdown: string, before: string): string[][] =>
+  firstTable(textAfter(markdown, before), `after "${before}"`);
+
+/** The rows of the first table whose head begins so. */
+export function tableWithHead(markdown: string, head: string): string[][] {
+  const [, after] = markdown.split(`\n${head}`);
+  return firstTable(after === undefined ? "" : head + after, `with the head "${head}"`);
+}
+
+/** The rows of the first table in a text; `where` that is, for who finds none there. */
+export function firstTable(text: string, where: string): string[][] {
+  const [rows] = /^\|.*(?:\n\|.*)*/m.exec(text) ?? [];
+  if (rows === undefined) throw new Error(`there is no table ${where}`);
   return rows
     .split("\n")
     .slice(2)
@@ -28,12 +41,19 @@ export function table(markdown: string, before: string): string[][] {
     );
 }
 
+/** The words that the head of the first table after the line `before` has in backticks. */
+export function columnsOf(markdown: string, before: string): string[] {
+  const [head = ""] = /^\|.*$/m.exec(textAfter(markdown, before)) ?? [];
+  return wordsIn([head]);
+}
+
 /** What each row is about: the code, event or name that its first cell begins with. */
 export const named = (rows: string[][]): string[] =>
   rows.map(([cell = ""]) => cell.split("<br>")[0]?.replaceAll("`", "") ?? "");
 
 /** As `named`, of functions without their parameters. */
-export const members = (rows: string[][]): string[] => named(rows).map((name) => name.replace(/\(.*/, ""));
+export const members = (rows: string[][]): string[] =>
+  named(rows).map((name) => name.replace(/^(\w+)\(.*/, "$1"));
 
 /** The row about `name` in the first table after the line `before`; no cells if there is none. */
 export const rowOf = (markdown: string, before: string, name: string): string[] =>
@@ -71,6 +91,10 @@ export function documented(rows: string[][], actual: object): Record<string, unk
   );
 }
 
+/** Frames as the pages write them, of a word for each. */
+export const inBrackets = (words: readonly string[]): string =>
+  `\`${words.map((word) => `[${word}]`).join("")}\``;
+
 /** The bytes that the rows of a layout are about, in order: `0–3` is four of them. */
 export function bytesOf(rows: string[][]): number[] {
   const ranges = named(rows).map((range) => range.split("–").map(Number));
@@ -90,6 +114,10 @@ export function errorIn(markdown: string, code: string): { code: string; name: s
     throw new Error(`${code} may be tried again: "${retryable}"?`);
   return { code, name, retryable: retryable === "yes" };
 }
+
+/** The first cells, which name metrics, of the table whose head begins so. */
+export const metricCells = (markdown: string, head: string): string[] =>
+  tableWithHead(markdown, head).map(([cell = ""]) => cell);
 
 /** Each type of a union of events; the compiler demands all of them, and no other. */
 export type Types<E extends { type: string }> = Record<E["type"], true>;

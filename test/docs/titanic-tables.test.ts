@@ -17,8 +17,9 @@ import { TitanicMetrics } from "../../packages/titanic/src/daemon-metrics.js";
 import { resolveLmdbOptions } from "../../packages/titanic/src/lmdb-options.js";
 import { resolvePostgresOptions } from "../../packages/titanic/src/postgres-options.js";
 import { verdictOn } from "../../packages/titanic/src/verdict.js";
+import { testNames, testOptions, testStatistics } from "./page-tests.js";
 import { workspaceFile } from "./site.js";
-import { documented, named, pageSource, socketSettings, type Types, table } from "./tables.js";
+import { metricCells, pageSource, socketSettings, type Types, table, wordsIn } from "./tables.js";
 
 const page = await pageSource("docs/patterns/titanic.md");
 const readme = await workspaceFile("packages/titanic/README.md");
@@ -40,10 +41,8 @@ const options = {
   "### Socket": socketSettings,
 };
 
-describe("option tables have every option, with the default that the code has", () => {
-  test.each(Object.entries(options))("%s", (heading, actual) => {
-    expect(documented(table(page, heading), actual)).toStrictEqual(actual);
-  });
+describe("options", () => {
+  testOptions(page, options);
 
   test.each([
     ["backoff", "1 s at first, doubling to 5 minutes, half of it random", server.backoff],
@@ -147,15 +146,13 @@ const request: Record<keyof RequestDetails, true> = {
   reply: true,
 };
 
-test.each([
+testNames(page, [
   ["every status event of the server", "### Of the server", serverEvents],
   ["every status event of the client", "### Of the client", clientEvents],
   ["every error of the client", "## Errors", errors],
   ["every error of a store", "### When a store fails", storeErrors],
   ["every field of a request", "#### Of a request", request],
-])("%s is on the page, and no other", (_what, heading, actual) => {
-  expect(named(table(page, heading)).sort()).toEqual(Object.keys(actual).sort());
-});
+]);
 
 test("whether an error of a store is worth another try is as the page says", () => {
   for (const [code, , retryable] of table(page, "### When a store fails")) {
@@ -198,19 +195,14 @@ test("what counts as a failed attempt is as the page says", () => {
   expect([...stated].sort()).toEqual(actual.sort());
 });
 
-test.each([
+testStatistics(page, [
   ["### Counted by the server", () => new TitanicServer(new MemoryStore())],
   ["### Counted by the client", () => new TitanicClient()],
-])("every number of stats() is on the page, and no other: %s", async (heading, create) => {
-  await using role = create();
-  expect(named(table(page, heading)).sort()).toEqual(Object.keys(role.stats()).sort());
-});
+]);
 
 /** Names of metrics in a table behind its head. */
 function metrics(text: string, head: string): string[] {
-  const [, rest = ""] = text.split(head);
-  const cells = [...(rest.split("\n\n", 1)[0] ?? "").matchAll(/^\| (`.*?) \|/gm)];
-  return cells.flatMap(([, cell = ""]) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name));
+  return metricCells(text, head).flatMap((cell) => wordsIn([cell]));
 }
 
 test("the page and the README list the metrics that there are", async () => {

@@ -1,7 +1,7 @@
 import type { Frames } from "@seaworthy/core";
 import * as titanic from "@seaworthy/titanic/machine";
 import { expect, test } from "vitest";
-import { pageSource, table } from "./tables.js";
+import { inBrackets, pageSource, table, tableWithHead } from "./tables.js";
 
 const page = await pageSource("docs/patterns/titanic.md");
 
@@ -15,7 +15,7 @@ function written(frames: Frames): string {
     const text = Buffer.from(frame).toString("latin1");
     return { body: "body…", [titanic.idText(ID)]: "id" }[text] ?? text;
   });
-  return `\`${words.map((word) => `[${word}]`).join("")}\``;
+  return inBrackets(words);
 }
 
 test("requests and answers have the frames that the page says", () => {
@@ -44,8 +44,7 @@ test("every answer is on the page", () => {
     titanic.encodeFailed("text"),
     titanic.encodeDead("text"),
   ];
-  const [, afterServices = ""] = page.split("\n| Answer ");
-  const stated = table(`\n#\n| Answer ${afterServices}`, "#");
+  const stated = tableWithHead(page, "| Answer ");
   expect(stated.map(([frames]) => frames)).toEqual(answers.map(written));
 });
 

@@ -3,7 +3,7 @@ import { REQUEST_ID_BYTES } from "@seaworthy/lazy-pirate/machine";
 import * as paranoid from "@seaworthy/paranoid-pirate/machine";
 import * as simple from "@seaworthy/simple-pirate/machine";
 import { describe, expect, test } from "vitest";
-import { bytesOf, pageSource, table } from "./tables.js";
+import { bytesOf, inBrackets, pageSource, table } from "./tables.js";
 
 const lazyPage = await pageSource("docs/patterns/lazy-pirate.md");
 const simplePage = await pageSource("docs/patterns/simple-pirate.md");
@@ -58,7 +58,7 @@ function written(frames: Frames): string {
     const text = Buffer.from(frame).toString("latin1");
     return { address: "address…", body: "body…" }[text] ?? (frame === greeting ? "greeting" : text);
   });
-  return words.map((word) => `[${word}]`).join("");
+  return inBrackets(words);
 }
 
 const ADDRESS = Buffer.from("address");
@@ -90,12 +90,8 @@ describe("messages have the frames that the pages say", () => {
   ];
 
   test.each(commands)("$pattern", ({ page, frames }) => {
-    const [, wire = ""] = page.split("\n## On the wire\n");
-    const stated = table(`\n#\n${wire}`, "#").map(([name, , layout]) => [name, layout]);
-    const actual = Object.entries(frames).map(([name, forms]) => [
-      name,
-      forms.map((form) => `\`${written(form)}\``).join(", or "),
-    ]);
+    const stated = table(page, "## On the wire").map(([name, , layout]) => [name, layout]);
+    const actual = Object.entries(frames).map(([name, forms]) => [name, forms.map(written).join(", or ")]);
     expect(stated).toEqual(actual);
   });
 

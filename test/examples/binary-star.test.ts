@@ -1,15 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { Request } from "zeromq";
 import { PairExample } from "../harness/binary-star.js";
-import { example, freeEndpoint, helpOf, runExample } from "../harness/example.js";
+import { ANY_PORT, example, freeEndpoint, runExample } from "../harness/example.js";
+import { answersPlainRequest, cannotBind, testHelp, testRefusals } from "./scenes.js";
 
 const run = (role: string, ...args: string[]) => runExample(`binary-star/${role}`, ...args);
-const ANY_PORT = "tcp://127.0.0.1:*";
 /** That of servers which no busy machine makes dead to each other. */
 const PACE = ["--heartbeat", "1000"];
 
 describe("arguments", () => {
-  it.each([
+  testHelp("binary-star", [
     ["server", "--primary", "be the primary"],
     ["server", "--backup", "be the backup"],
     ["server", "--bind", "tcp://*:5001", "tcp://*:5002"],
@@ -22,14 +21,10 @@ describe("arguments", () => {
     ["client", "--interval", "0"],
     ["client", "--heartbeat", "1000"],
     ["client", "--timeout", "1000"],
-  ])("%s --help tells of %s", async (role, option, ...says) => {
-    const help = await helpOf(`binary-star/${role}`);
-    const about = help.slice(help.indexOf(`${option} `));
-    for (const text of says) expect(about).toContain(text);
-  });
+  ]);
 
   const primary = ["--primary", "--bind", ANY_PORT, "--local", ANY_PORT];
-  it.each([
+  testRefusals("binary-star", [
     ["server", [], "one of --primary and --backup"],
     ["server", ["--primary", "--backup"], "--primary", "--backup"],
     ["server", ["--primary", "--bind", "nowhere"], "--bind", '"nowhere"'],
@@ -42,15 +37,7 @@ describe("arguments", () => {
     ["client", ["--connect", "nowhere"], "--connect", '"nowhere"'],
     ["client", ["--requests", "1.5"], "--requests", "'1.5'", "from 1 to 1000000000"],
     ["client", ["--bogus"], "unknown option '--bogus'"],
-  ] as [role: string, args: string[], ...says: string[]][])(
-    "%s %j is refused with exit code 2",
-    async (role, args, ...says) => {
-      const { code, program } = await run(role, ...args);
-      expect(code).toBe(2);
-      for (const text of says) expect(program.stderr).toContain(text);
-      expect(program.lines).toEqual([]);
-    },
-  );
+  ]);
 });
 
 /** A pair and a client, from the first request to the last: each process started serves many assertions. */
@@ -69,14 +56,8 @@ describe("a pair and its client", () => {
     );
 
     // A plain client is answered with all frames that it sent; a port that is taken ends a server with 1.
-    const req = new Request({ linger: 0, receiveTimeout: 20_000 });
-    req.connect(primary.endpoint);
-    await req.send(["one", "", "three"]);
-    expect((await req.receive()).map(String)).toEqual(["one", "", "three"]);
-    req.close();
-    const third = await run("server", "--backup", "--bind", primary.endpoint);
-    expect(third.code).toBe(1);
-    expect(third.program.stderr).toContain(`--bind: cannot bind ${primary.endpoint}`);
+    await answersPlainRequest(primary.endpoint);
+    await cannotBind("binary-star/server", "--bind", primary.endpoint, "--backup");
 
     const servers = endpoints.flatMap((endpoint) => ["--connect", endpoint]);
     const pace = ["--requests", "1000000", "--interval", "5", ...PACE];
@@ -110,6 +91,29 @@ describe("a pair and its client", () => {
     expect(replies).toEqual(replies.map((_, index) => `reply ${index + 1}`));
     expect(await primary.program.end("SIGINT")).toEqual({ code: 0, signal: null });
     expect(primary.program.lines.at(-1)).toMatch(/^stopped after \d+ requests$/);
+  });
+
+  it("a server that cannot keep its epoch, or has a peer of its own role, says so, and is not active", async () => {
+    await using pair = await PairExample.make(...PACE, "--epoch-file", "/nowhere/epoch");
+    const denied = pair.primary.says((line) => line.startsWith("no epoch: ENOENT"));
+    await Promise.all([pair.primary.program.start(), pair.backup.program.start()]);
+    await denied;
+    expect([pair.primary.state, pair.backup.state]).toEqual(["primary", "backup"]);
+
+    const itself = await freeEndpoint();
+    await using lone = example(
+      "binary-star/server",
+      "--primary",
+      "--bind",
+      ANY_PORT,
+      "--local",
+      itself,
+      "--remote",
+      itself,
+    );
+    const clashes = lone.nextLine((line) => line === "peer is a primary as well");
+    await lone.start();
+    await clashes;
   });
 
   it("the client gives up, says why, and exits with 1 when neither server is there", async () => {

@@ -1,26 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { Request } from "zeromq";
 import {
+  ANY_PORT,
   example,
   freeEndpoint,
-  helpOf,
   runExample,
   runExampleWell,
-  startExample,
+  startListening,
 } from "../harness/example.js";
 import { freePort } from "../harness/ports.js";
 import type { Program } from "../harness/program.js";
-import { CRASH, Restarted } from "../harness/restarted.js";
 import { BareFlpClient } from "../interop/flp-peers.js";
+import { answersPlainRequest, cannotBind, survivesCrashes, testHelp, testRefusals } from "./scenes.js";
 
 const run = (role: string, ...args: string[]) => runExample(`freelance/${role}`, ...args);
-const ANY_PORT = "tcp://127.0.0.1:*";
 
 /** A server that is ready, and where clients find it. */
-async function startServer(...args: string[]): Promise<{ program: Program; endpoint: string }> {
-  const program = await startExample("freelance/server", ...args);
-  return { program, endpoint: (program.lines[0] as string).slice("ready ".length) };
-}
+const startServer = (...args: string[]) => startListening("freelance/server", ...args);
 
 const connecting = (...endpoints: string[]): string[] =>
   endpoints.flatMap((endpoint) => ["--connect", endpoint]);
@@ -37,7 +32,7 @@ const summary = (client: Program): string | undefined =>
   client.lines.find((line) => line.startsWith("answered "));
 
 describe("arguments", () => {
-  it.each([
+  testHelp("freelance", [
     ["server", "--endpoint", "tcp://127.0.0.1:5555"],
     ["server", "--bind", "default: there"],
     ["server", "--plain", "failover and shotgun"],
@@ -55,13 +50,9 @@ describe("arguments", () => {
     ["client", "--hedge-after", "second server"],
     ["client", "--hedge-percentile", "share"],
     ["client", "--quiet", "replies"],
-  ])("%s --help tells of %s", async (role, option, ...says) => {
-    const help = await helpOf(`freelance/${role}`);
-    const about = help.slice(help.indexOf(`${option} `));
-    for (const text of says) expect(about).toContain(text);
-  });
+  ]);
 
-  it.each([
+  testRefusals("freelance", [
     ["server", ["extra"], "too many arguments"],
     ["server", ["--endpoint", "nowhere"], "--endpoint", '"nowhere"'],
     ["server", ["--endpoint", "tcp://*:5555"], "tcp://*:5555", "--bind"],
@@ -74,15 +65,7 @@ describe("arguments", () => {
     ["client", ["--strategy", "shotgun", "--hedge-after", "5"], "tracked", "shotgun"],
     ["client", ["--hedge-after", "5", "--hedge-percentile", "0.9"], "--hedge-after", "--hedge-percentile"],
     ["client", ["--hedge-percentile", "1"], "--hedge-percentile", "from 0.5 to 0.999"],
-  ] as [role: string, args: string[], ...says: string[]][])(
-    "%s %j is refused with exit code 2",
-    async (role, args, ...says) => {
-      const { code, program } = await run(role, ...args);
-      expect(code).toBe(2);
-      for (const text of says) expect(program.stderr).toContain(text);
-      expect(program.lines).toEqual([]);
-    },
-  );
+  ]);
 });
 
 /** Each process started serves many assertions. */
@@ -96,9 +79,7 @@ describe("tracked", () => {
     expect(first.program.lines).toEqual([`ready ${named}`]);
 
     // A port that is taken ends a server with 1.
-    const taken = await run("server", "--endpoint", second.endpoint);
-    expect(taken.code).toBe(1);
-    expect(taken.program.stderr).toContain(`--endpoint: cannot bind ${second.endpoint}`);
+    await cannotBind("freelance/server", "--endpoint", second.endpoint);
 
     const servers = connecting(first.endpoint, second.endpoint);
     const pace = ["--requests", "1000000", "--in-flight", "20", "--quiet"];
@@ -184,14 +165,11 @@ describe("tracked", () => {
   it("crashes under --chaos; a client whose server is started again each time gets all its replies", async () => {
     await using server = example("freelance/server", "--endpoint", await freeEndpoint(), "--chaos");
     const endpoint = (await server.start()).slice("ready ".length);
-    using restarted = new Restarted(server);
     const args = ["--requests", "20", "--timeout", "500", "--attempts", "30", "--heartbeat", "200"];
-    for (let clients = 0; clients < 20 && restarted.ends.length === 0; clients++) {
+    await survivesCrashes(server, async () => {
       const { lines } = await runExampleWell("freelance/client", ...connecting(endpoint), ...args);
       expect(lines.filter((line) => line.startsWith("reply "))).toHaveLength(20);
-    }
-    expect(restarted.ends.length).toBeGreaterThan(0);
-    for (const end of restarted.ends) expect(end).toEqual(CRASH);
+    });
   });
 });
 
@@ -203,11 +181,7 @@ describe("failover and shotgun", () => {
     await using _first = servers[0]?.program;
     await using _second = servers[1]?.program;
     const endpoints = servers.map(({ endpoint }) => endpoint);
-    const plain = new Request({ linger: 0, receiveTimeout: 20_000 });
-    plain.connect(endpoints[0] as string);
-    await plain.send(["one", "", "three"]);
-    expect((await plain.receive()).map(String)).toEqual(["one", "", "three"]);
-    plain.close();
+    await answersPlainRequest(endpoints[0] as string);
 
     const dead = await freeEndpoint();
     const common = [...connecting(dead, ...endpoints), "--requests", "20", "--strategy"];

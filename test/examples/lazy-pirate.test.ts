@@ -1,16 +1,23 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Reply, Request } from "zeromq";
+import { Reply } from "zeromq";
 import {
+  ANY_PORT,
   example as exampleOf,
   freeEndpoint,
-  helpOf,
   runExample,
   runExampleWell,
 } from "../harness/example.js";
 import { Program } from "../harness/program.js";
-import { CRASH, Restarted } from "../harness/restarted.js";
+import {
+  answersPlainRequest,
+  cannotBind,
+  SIGNALS,
+  survivesCrashes,
+  testHelp,
+  testRefusals,
+} from "./scenes.js";
 
 const example = (role: string, ...args: string[]): Program => exampleOf(`lazy-pirate/${role}`, ...args);
 /** Of a client that asks nothing again because the machine is busy. */
@@ -58,7 +65,7 @@ describe("the script", () => {
     expect(program.stderr).not.toContain("Options go after");
   });
 
-  it.each(["SIGINT", "SIGTERM"] as const)("passes %s to npm on to the example", async (signal) => {
+  it.each(SIGNALS)("passes %s to npm on to the example", async (signal) => {
     const endpoint = await freeEndpoint();
     const args = ["lazy-pirate/server", "--bind", endpoint];
     await using server = await Program.start({ file: { script: "example" }, args });
@@ -69,7 +76,7 @@ describe("the script", () => {
   // What Ctrl-C does. npm forwards what it gets, so the example gets the signal twice, and Node's own
   // way out no longer handles signals: the second may end a process that has done all its work. So
   // this asserts that work; the exit code of a single signal is asserted above and below.
-  it.each(["SIGINT", "SIGTERM"] as const)("drains when npm and the example both get %s", async (signal) => {
+  it.each(SIGNALS)("drains when npm and the example both get %s", async (signal) => {
     const endpoint = await freeEndpoint();
     const args = ["lazy-pirate/server", "--bind", endpoint];
     await using server = await Program.start({ file: { script: "example" }, args });
@@ -79,19 +86,16 @@ describe("the script", () => {
 });
 
 describe("arguments", () => {
-  it.each([
+  testHelp("lazy-pirate", [
     ["server", "--bind", "tcp://*:5555"],
     ["server", "--chaos", "crash"],
     ["client", "--connect", "tcp://localhost:5555"],
     ["client", "--requests", "10"],
     ["client", "--timeout", "2500"],
     ["client", "--attempts", "3"],
-  ])("%s --help tells of %s", async (role, option, says) => {
-    const help = await helpOf(`lazy-pirate/${role}`);
-    expect(help.slice(help.indexOf(`${option} `))).toContain(says);
-  });
+  ]);
 
-  it.each([
+  testRefusals("lazy-pirate", [
     ["server", ["--bogus"], "unknown option '--bogus'"],
     ["server", ["extra"], "too many arguments"],
     ["server", ["--bind"], "argument missing"],
@@ -111,20 +115,12 @@ describe("arguments", () => {
     ["client", ["--attempts", "2.5"], "--attempts", "'2.5'"],
     ["client", ["--connect", "nowhere"], "--connect", '"nowhere"'],
     ["client", ["--requests", "1", "extra"], "too many arguments"],
-  ] as [role: string, args: string[], ...says: string[]][])(
-    "%s %j is refused with exit code 2",
-    async (role, args, ...says) => {
-      const { code, program } = await run(role, ...args);
-      expect(code).toBe(2);
-      for (const text of says) expect(program.stderr).toContain(text);
-      expect(program.lines).toEqual([]);
-    },
-  );
+  ]);
 });
 
 describe("server", () => {
   it("says on which port it listens when the system picks one", async () => {
-    await using server = example("server", "--bind", "tcp://127.0.0.1:*");
+    await using server = example("server", "--bind", ANY_PORT);
     const endpoint = (await server.start()).slice("ready ".length);
     const { code, program } = await run("client", "--connect", endpoint, "--requests", "1");
     expect({ code, lines: program.lines }).toEqual({ code: 0, lines: ["reply 1"] });
@@ -134,14 +130,10 @@ describe("server", () => {
     const endpoint = await freeEndpoint();
     await using server = example("server", "--bind", endpoint);
     await server.start();
-    const client = new Request({ linger: 0, receiveTimeout: 20_000 });
-    client.connect(endpoint);
-    await client.send(["one", "", "three"]);
-    expect((await client.receive()).map(String)).toEqual(["one", "", "three"]);
-    client.close();
+    await answersPlainRequest(endpoint);
   });
 
-  it.each(["SIGINT", "SIGTERM"] as const)("ends with 0 on %s", async (signal) => {
+  it.each(SIGNALS)("ends with 0 on %s", async (signal) => {
     const endpoint = await freeEndpoint();
     await using server = example("server", "--bind", endpoint);
     await server.start();
@@ -154,30 +146,25 @@ describe("server", () => {
     const endpoint = await freeEndpoint();
     await using server = example("server", "--bind", endpoint);
     await server.start();
-    const { code, program } = await run("server", "--bind", endpoint);
-    expect(code).toBe(1);
-    expect(program.stderr).toContain(`cannot bind ${endpoint}`);
+    await cannotBind("lazy-pirate/server", "--bind", endpoint);
   });
 
   it("crashes under --chaos; a client whose server is started again each time gets all its replies", async () => {
     const endpoint = await freeEndpoint();
     await using server = example("server", "--bind", endpoint, "--chaos");
     await server.start();
-    using restarted = new Restarted(server);
     const args = ["--connect", endpoint, "--requests", "20", "--timeout", "500", "--attempts", "30"];
-    for (let clients = 0; clients < 20 && restarted.ends.length === 0; clients++) {
+    await survivesCrashes(server, async () => {
       const { lines } = await runExampleWell("lazy-pirate/client", ...args);
       expect(lines.filter((line) => line.startsWith("reply"))).toHaveLength(20);
-    }
-    expect(restarted.ends.length).toBeGreaterThan(0);
-    for (const end of restarted.ends) expect(end).toEqual(CRASH);
+    });
   });
 });
 
 describe("client", () => {
   it("gets its replies from a plain REP server", async () => {
     const server = new Reply({ linger: 0, receiveTimeout: 20_000 });
-    await server.bind("tcp://127.0.0.1:*");
+    await server.bind(ANY_PORT);
     const client = example("client", ...PATIENT, "--connect", String(server.lastEndpoint), "--requests", "3");
     client.spawn();
     const seen: string[] = [];
@@ -224,17 +211,14 @@ describe("client", () => {
     expect(program.lines.at(-1)).toBe("reply 1");
   });
 
-  it.each(["SIGINT", "SIGTERM"] as const)(
-    "ends with 0 on %s, its request in flight dropped",
-    async (signal) => {
-      const server = new Reply({ linger: 0, receiveTimeout: 20_000 });
-      await server.bind("tcp://127.0.0.1:*");
-      const client = example("client", ...PATIENT, "--connect", String(server.lastEndpoint));
-      client.spawn();
-      await server.receive();
-      expect(await client.end(signal)).toEqual({ code: 0, signal: null });
-      expect(client.lines).toEqual([]);
-      server.close();
-    },
-  );
+  it.each(SIGNALS)("ends with 0 on %s, its request in flight dropped", async (signal) => {
+    const server = new Reply({ linger: 0, receiveTimeout: 20_000 });
+    await server.bind(ANY_PORT);
+    const client = example("client", ...PATIENT, "--connect", String(server.lastEndpoint));
+    client.spawn();
+    await server.receive();
+    expect(await client.end(signal)).toEqual({ code: 0, signal: null });
+    expect(client.lines).toEqual([]);
+    server.close();
+  });
 });

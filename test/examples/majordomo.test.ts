@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { Dealer, Request, Router } from "zeromq";
-import { example, freeEndpoint, helpOf, runExample, startExample } from "../harness/example.js";
+import { ANY_PORT, example, freeEndpoint, runExample, startExample } from "../harness/example.js";
 import { BrokerExample } from "../harness/majordomo.js";
+import { cannotBind, SIGNALS, testHelp, testRefusals } from "./scenes.js";
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const VERSIONS = ["0.1", "0.2"] as const;
-const ANY_PORT = "tcp://127.0.0.1:*";
 
 const run = (role: string, ...args: string[]) => runExample(`majordomo/${role}`, ...args);
 
@@ -21,42 +20,42 @@ const summary = (requests: number) => [
 ];
 
 describe("arguments", () => {
-  it.each([
-    ["broker", ["--bind tcp://*:5555", "--heartbeat 1000", "--liveness 3", "--max-deliveries 3"]],
-    [
-      "worker",
-      ["--connect tcp://localhost:5555", "--service echo", "--protocol 0.1 0.2", "--concurrency 1"],
-      ["--chaos crash", "--heartbeat 1000", "--liveness 3"],
-    ],
-    [
-      "client",
-      ["--connect tcp://localhost:5555", "--service echo", "--protocol 0.1 0.2", "--requests 1000"],
-      ["--in-flight 100", "--body Hello world", "--timeout 2500", "--attempts 3", "--print reply"],
-    ],
-    [
-      "stream",
-      ["--connect tcp://localhost:5555", "--service counts", "--protocol 0.1 0.2", "--body 10"],
-      ["--pause 200", "--timeout 2500"],
-    ],
-    [
-      "threads-worker",
-      ["--connect tcp://localhost:5555", "--service primes", "--threads processors"],
-      ["--heartbeat 1000", "--liveness 3"],
-    ],
-  ])("%s --help tells of all options", async (role, ...options) => {
-    const help = await helpOf(`majordomo/${role}`);
-    for (const option of options.flat()) {
-      const [name = "", ...says] = option.split(" ");
-      const described = help
-        .slice(help.indexOf(`${name} `))
-        .slice(name.length)
-        .split(" --")[0];
-      for (const word of says) expect(described).toContain(word);
-    }
-  });
+  testHelp("majordomo", [
+    ["broker", "--bind", "tcp://*:5555"],
+    ["broker", "--heartbeat", "1000"],
+    ["broker", "--liveness", "3"],
+    ["broker", "--max-deliveries", "3"],
+    ["worker", "--connect", "tcp://localhost:5555"],
+    ["worker", "--service", "echo"],
+    ["worker", "--protocol", "0.1", "0.2"],
+    ["worker", "--concurrency", "1"],
+    ["worker", "--chaos", "crash"],
+    ["worker", "--heartbeat", "1000"],
+    ["worker", "--liveness", "3"],
+    ["client", "--connect", "tcp://localhost:5555"],
+    ["client", "--service", "echo"],
+    ["client", "--protocol", "0.1", "0.2"],
+    ["client", "--requests", "1000"],
+    ["client", "--in-flight", "100"],
+    ["client", "--body", "Hello world"],
+    ["client", "--timeout", "2500"],
+    ["client", "--attempts", "3"],
+    ["client", "--print", "reply"],
+    ["stream", "--connect", "tcp://localhost:5555"],
+    ["stream", "--service", "counts"],
+    ["stream", "--protocol", "0.1", "0.2"],
+    ["stream", "--body", "10"],
+    ["stream", "--pause", "200"],
+    ["stream", "--timeout", "2500"],
+    ["threads-worker", "--connect", "tcp://localhost:5555"],
+    ["threads-worker", "--service", "primes"],
+    ["threads-worker", "--threads", "processors"],
+    ["threads-worker", "--heartbeat", "1000"],
+    ["threads-worker", "--liveness", "3"],
+  ]);
 
   const elsewhere = "no address of this machine";
-  it.each([
+  testRefusals("majordomo", [
     ["broker", ["--bogus"], "unknown option '--bogus'"],
     ["broker", ["--bind", ANY_PORT, "tcp://127.0.0.1:99999"], "--bind", "tcp://127.0.0.1:99999"],
     ["broker", ["--bind", "tcp://192.0.2.1:5555"], "--bind", elsewhere],
@@ -74,22 +73,11 @@ describe("arguments", () => {
     ["stream", ["--service", ""], "--service"],
     ["threads-worker", ["--connect", "nowhere"], "--connect", '"nowhere"'],
     ["threads-worker", ["--threads", "1025"], "--threads", "from 1 to 1024"],
-  ] as [role: string, args: string[], ...says: string[]][])(
-    "%s %j is refused with exit code 2",
-    async (role, args, ...says) => {
-      const { code, program } = await run(role, ...args);
-      expect(code).toBe(2);
-      for (const text of says) expect(program.stderr).toContain(text);
-      expect(program.lines).toEqual([]);
-    },
-  );
+  ]);
 
   it("exits with 1 when a port is taken", async () => {
     await using broker = await BrokerExample.start();
-    const { code, program } = await run("broker", "--bind", broker.endpoint);
-    expect(code).toBe(1);
-    expect(program.stderr).toContain(`--bind: cannot bind ${broker.endpoint}`);
-    expect(program.lines).toEqual([]);
+    await cannotBind("majordomo/broker", "--bind", broker.endpoint);
   });
 });
 

@@ -1,7 +1,8 @@
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { describe, expect, it } from "vitest";
-import { freeEndpoint, helpOf, runExample, runExampleWell, startExample } from "../harness/example.js";
+import { freeEndpoint, runExampleWell, startExample } from "../harness/example.js";
 import type { Program } from "../harness/program.js";
+import { testHelp, testRefusals } from "./scenes.js";
 
 interface Queue extends AsyncDisposable {
   readonly program: Program;
@@ -39,17 +40,18 @@ async function says({ program }: Queue, what: RegExp, times = 1): Promise<string
 
 const text = async (reply: Promise<readonly Uint8Array[]>): Promise<string> => String((await reply)[0]);
 
+/** What is said of a value that is no number of these. */
+const refusal = (role: string, option: string, value: string) =>
+  [role, [option, value], option, `'${value}'`, "whole number from 1 to"] as const;
+
 describe("arguments", () => {
-  it.each([
-    ["queue", "--heartbeat", "1000"],
-    ["queue", "--liveness", "3"],
-    ["worker", "--heartbeat", "1000"],
-    ["worker", "--liveness", "3"],
-    ["worker", "--concurrency", "1"],
-  ])("%s --help tells of %s", async (role, option, fallback) => {
-    const help = await helpOf(`paranoid-pirate/${role}`);
-    expect(help.slice(help.indexOf(`${option} `))).toContain(`(default: ${fallback})`);
-  });
+  testHelp("paranoid-pirate", [
+    ["queue", "--heartbeat", "(default: 1000)"],
+    ["queue", "--liveness", "(default: 3)"],
+    ["worker", "--heartbeat", "(default: 1000)"],
+    ["worker", "--liveness", "(default: 3)"],
+    ["worker", "--concurrency", "(default: 1)"],
+  ]);
 
   const refused = ["0", "-1", "1.5", "often", "", "1000000001"];
   const numbers = [
@@ -59,16 +61,10 @@ describe("arguments", () => {
     ["worker", "--liveness"],
     ["worker", "--concurrency"],
   ] as const;
-  it.each([
-    ...numbers.flatMap(([role, option]) => refused.map((value) => [role, option, value] as const)),
-    ["worker", "--concurrency", "301"] as const,
-  ])("%s %s %j is refused with exit code 2", async (role, option, value) => {
-    const { code, program } = await runExample(`paranoid-pirate/${role}`, option, value);
-    expect(code).toBe(2);
-    for (const says of [option, `'${value}'`, "whole number from 1 to"])
-      expect(program.stderr).toContain(says);
-    expect(program.lines).toEqual([]);
-  });
+  testRefusals("paranoid-pirate", [
+    ...numbers.flatMap(([role, option]) => refused.map((value) => refusal(role, option, value))),
+    refusal("worker", "--concurrency", "301"),
+  ]);
 
   it("takes the longest heartbeat and liveness", async () => {
     const longest = ["--heartbeat", "1000000000", "--liveness", "1000000000"];

@@ -2,17 +2,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { example, helpOf, runExample, runExampleWell } from "../harness/example.js";
+import { example, runExample, runExampleWell } from "../harness/example.js";
 import { freePorts } from "../harness/ports.js";
 import type { Program } from "../harness/program.js";
 import { ServerExample, SnapshotPairExample } from "../harness/pubsub-snapshot.js";
+import { testHelp, testRefusals } from "./scenes.js";
 
 /** Of servers that no busy machine makes dead to each other, or to their clients. */
 const PACE = ["--heartbeat", "1000"];
 const run = (role: string, ...args: string[]) => runExample(`pubsub-snapshot/${role}`, ...args);
 
 describe("arguments", () => {
-  it.each([
+  testHelp("pubsub-snapshot", [
     ["server", "--primary", "be the primary"],
     ["server", "--backup", "be the backup"],
     ["server", "--host", "*"],
@@ -30,13 +31,9 @@ describe("arguments", () => {
     ["client", "--ttl", "seconds"],
     ["client", "--print", "the map"],
     ["client", "--watch", "Ctrl-C"],
-  ])("%s --help tells of %s", async (role, option, ...says) => {
-    const help = await helpOf(`pubsub-snapshot/${role}`);
-    const about = help.slice(help.indexOf(`${option} `));
-    for (const text of says) expect(about).toContain(text);
-  });
+  ]);
 
-  it.each([
+  testRefusals("pubsub-snapshot", [
     ["server", ["extra"], "too many arguments"],
     ["server", ["--primary", "--backup"], "--primary", "--backup"],
     ["server", ["--port", "65534"], "--port", "'65534'", "from 1 to 65533"],
@@ -52,16 +49,7 @@ describe("arguments", () => {
     ["client", ["--updates", "-1"], "--updates", "'-1'", "from 0 to 1000000000"],
     ["client", ["--ttl", "0.5"], "--ttl", "'0.5'", "from 1 to 1000000000"],
     ["client", ["--bogus"], "unknown option '--bogus'"],
-  ] as [role: string, args: string[], ...says: string[]][])(
-    "%s %j is refused with exit code 2",
-    async (role, args, ...says) => {
-      const { code, program } = await run(role, ...args);
-      expect(program.stderr).not.toBe("");
-      for (const text of says) expect(program.stderr).toContain(text);
-      expect(code).toBe(2);
-      expect(program.lines).toEqual([]);
-    },
-  );
+  ]);
 });
 
 const client = (endpoints: readonly string[], ...args: string[]): Program => {

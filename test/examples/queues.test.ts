@@ -1,22 +1,20 @@
 import { once } from "node:events";
 import { LazyPirateClient } from "@seaworthy/lazy-pirate";
 import { describe, expect, it } from "vitest";
-import { Request } from "zeromq";
-import {
-  example,
-  freeEndpoint,
-  helpOf,
-  runExample,
-  runExampleWell,
-  startExample,
-} from "../harness/example.js";
+import { ANY_PORT, example, freeEndpoint, runExampleWell, startExample } from "../harness/example.js";
 import { Fleet } from "../harness/fleet.js";
-import { Load } from "../harness/load.js";
 import type { Program } from "../harness/program.js";
-import { CRASH, Restarted } from "../harness/restarted.js";
-
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
-const ANY_PORT = "tcp://127.0.0.1:*";
+import {
+  answersPlainRequest,
+  cannotBind,
+  leaveWithoutLoss,
+  SIGNALS,
+  stopsWithAnswer,
+  survivesCrashes,
+  testHelp,
+  testLoneWorker,
+  testRefusals,
+} from "./scenes.js";
 
 interface Queue extends AsyncDisposable {
   readonly program: Program;
@@ -26,8 +24,6 @@ interface Queue extends AsyncDisposable {
 
 /** What queue and worker of both patterns promise. */
 describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
-  const run = (role: string, ...args: string[]) => runExample(`${pattern}/${role}`, ...args);
-
   /** A queue on ports that the system picks. */
   async function startQueue(frontend = ANY_PORT, backend = ANY_PORT): Promise<Queue> {
     const program = example(`${pattern}/queue`, "--frontend", frontend, "--backend", backend);
@@ -48,6 +44,10 @@ describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
     return worker;
   }
 
+  /** The text of what a client is answered. */
+  const echo = async (client: LazyPirateClient, body: string): Promise<string> =>
+    String((await client.request(body))[0]);
+
   /** Runs a client, all of whose requests are answered; none is asked again if the machine is busy. */
   const ask = ({ frontend }: Queue, requests: number, ...args: string[]) => {
     const common = ["--connect", frontend, "--timeout", "60000", "--requests", String(requests)];
@@ -55,18 +55,15 @@ describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
   };
 
   describe("arguments", () => {
-    it.each([
+    testHelp(pattern, [
       ["queue", "--frontend", "tcp://*:5555"],
       ["queue", "--backend", "tcp://*:5556"],
       ["worker", "--connect", "tcp://localhost:5556"],
       ["worker", "--chaos", "crash"],
-    ])("%s --help tells of %s", async (role, option, says) => {
-      const help = await helpOf(`${pattern}/${role}`);
-      expect(help.slice(help.indexOf(`${option} `))).toContain(says);
-    });
+    ]);
 
     const elsewhere = "no address of this machine";
-    it.each([
+    testRefusals(pattern, [
       ["queue", ["--bogus"], "unknown option '--bogus'"],
       ["queue", ["extra"], "too many arguments"],
       ["queue", ["--frontend"], "argument missing"],
@@ -83,25 +80,12 @@ describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
       ["worker", ["--connect", "nowhere"], "--connect", '"nowhere"'],
       ["worker", ["--connect", "tcp://127.0.0.1:99999"], "--connect", "tcp://127.0.0.1:99999"],
       ["worker", ["--connect", "nope://127.0.0.1:5556"], "--connect", "nope://127.0.0.1:5556"],
-    ] as [role: string, args: string[], ...says: string[]][])(
-      "%s %j is refused with exit code 2",
-      async (role, args, ...says) => {
-        const { code, program } = await run(role, ...args);
-        expect(code).toBe(2);
-        for (const text of says) expect(program.stderr).toContain(text);
-        expect(program.lines).toEqual([]);
-      },
-    );
+    ]);
 
     it("exits with 1 when a port is taken", async () => {
       await using queue = await startQueue();
-      const frontend = await run("queue", "--frontend", queue.frontend, "--backend", ANY_PORT);
-      expect(frontend.code).toBe(1);
-      expect(frontend.program.stderr).toContain(`--frontend: cannot bind ${queue.frontend}`);
-      const backend = await run("queue", "--frontend", ANY_PORT, "--backend", queue.backend);
-      expect(backend.code).toBe(1);
-      expect(backend.program.stderr).toContain(`--backend: cannot bind ${queue.backend}`);
-      expect(backend.program.lines).toEqual([]);
+      await cannotBind(`${pattern}/queue`, "--frontend", queue.frontend, "--backend", ANY_PORT);
+      await cannotBind(`${pattern}/queue`, "--backend", queue.backend, "--frontend", ANY_PORT);
     });
   });
 
@@ -123,11 +107,7 @@ describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
     it("answers a plain REQ client with all frames that it sent", async () => {
       await using queue = await startQueue();
       await using _worker = await startWorker(queue);
-      const client = new Request({ linger: 0, receiveTimeout: 20_000 });
-      client.connect(queue.frontend);
-      await client.send(["one", "", "three"]);
-      expect((await client.receive()).map(String)).toEqual(["one", "", "three"]);
-      client.close();
+      await answersPlainRequest(queue.frontend);
     });
 
     it("shares requests among all workers", async () => {
@@ -159,63 +139,24 @@ describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
     await using _idle = await startWorker(queue);
     const client = new LazyPirateClient({ timeoutMs: 60_000 });
     client.connect(queue.frontend);
-    busy.pause();
-    const first = client.request("first");
-    await client.request("second"); // so that the first is with the worker that is frozen
-    const ended = queue.program.end("SIGTERM");
-    busy.resume();
-    expect(String((await first)[0])).toBe("first");
-    expect(await ended).toEqual({ code: 0, signal: null });
+    await stopsWithAnswer(queue.program, busy, (body) => echo(client, body));
     expect(queue.program.lines.at(-1)).toBe("stopped after 2 requests");
     await client.close();
   });
 
   describe("worker", () => {
-    it("waits for its queue, says so, and is ready once it is there", async () => {
-      const backend = await freeEndpoint();
-      await using worker = example(`${pattern}/worker`, "--connect", backend);
-      const said = once(worker, "stderr");
-      const ready = worker.nextLine((line) => line.startsWith("ready"));
-      worker.spawn();
-      expect(String(await said)).toContain(`waiting for a queue at ${backend}`);
-      expect(worker.lines).toEqual([]);
-      await using queue = await startQueue(ANY_PORT, backend);
-      expect(await ready).toBe(`ready ${backend}`);
-      await ask(queue, 1);
-    });
-
-    it.each(SIGNALS)("ends with 0 on %s while it waits for its queue", async (signal) => {
-      const backend = await freeEndpoint();
-      await using worker = example(`${pattern}/worker`, "--connect", backend);
-      const said = once(worker, "stderr");
-      worker.spawn();
-      await said;
-      expect(await worker.end(signal)).toEqual({ code: 0, signal: null });
-      expect(worker.lines).toEqual(["stopped after 0 requests"]);
-    });
-
-    it("comes back to a queue that was killed and started again", async () => {
-      await using queue = await startQueue(await freeEndpoint(), await freeEndpoint());
-      await using worker = await startWorker(queue);
-      const lost = worker.nextLine((line) => line === `lost ${queue.backend}: disconnected`);
-      await queue.program.kill();
-      await lost;
-      const back = worker.nextLine((line) => line === `opened ${queue.backend}`);
-      await queue.program.start();
-      await back;
-      await ask(queue, 2);
+    testLoneWorker(`${pattern}/worker`, "queue", async (backend) => {
+      const queue = await startQueue(await freeEndpoint(), backend);
+      return { program: queue.program, ask: (requests) => ask(queue, requests) };
     });
 
     it("crashes under --chaos; a client whose worker is started again each time gets all its replies", async () => {
       await using queue = await startQueue();
       await using worker = await startWorker(queue, "--chaos");
-      using restarted = new Restarted(worker);
-      for (let clients = 0; clients < 20 && restarted.ends.length === 0; clients++) {
+      await survivesCrashes(worker, async () => {
         const { lines } = await ask(queue, 20, "--timeout", "500", "--attempts", "30");
         expect(lines.filter((line) => line.startsWith("reply"))).toHaveLength(20);
-      }
-      expect(restarted.ends.length).toBeGreaterThan(0);
-      for (const end of restarted.ends) expect(end).toEqual(CRASH);
+      });
     });
   });
 
@@ -227,14 +168,7 @@ describe.each(["simple-pirate", "paranoid-pirate"])("%s", (pattern) => {
     const timeoutMs = pattern === "simple-pirate" ? 5000 : 60_000;
     const client = new LazyPirateClient({ timeoutMs, attempts: 10 });
     client.connect(queue.frontend);
-    const request = async (body: string): Promise<string> => String((await client.request(body))[0]);
-    const load = new Load({ request, inFlight: 100, boundMs: 60_000 });
-    load.start();
-    await load.answers(1000);
-    for (const requests of await leaving.end()) expect(requests).toBeGreaterThan(0);
-    await load.answers(1000);
-    await load.stop();
-    expect(load.counters).toMatchObject({ failed: 0, lost: 0, mismatched: 0, inFlight: 0 });
+    await leaveWithoutLoss(leaving, (body) => echo(client, body));
     // Simple Pirate workers cannot say that they go: what was on its way to them has to be asked for again.
     expect(client.stats().retries).toBeLessThanOrEqual(pattern === "simple-pirate" ? 2 : 0);
     await client.close();

@@ -1,18 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { XPublisher } from "zeromq";
-import { example, freeEndpoint, helpOf, runExample, startExample } from "../harness/example.js";
+import {
+  ANY_PORT,
+  example,
+  freeEndpoint,
+  runExample,
+  startExample,
+  startListening,
+} from "../harness/example.js";
 import type { Program } from "../harness/program.js";
+import { cannotBind, testHelp, testRefusals } from "./scenes.js";
 
 const run = (role: string, ...args: string[]) => runExample(`suicidal-snail/${role}`, ...args);
-const ANY_PORT = "tcp://127.0.0.1:*";
 /** Longer than a busy machine may stop for. */
 const PATIENT = ["--max-delay", "60000"];
 
 /** A publisher that is ready, and where subscribers find it. */
-async function startPublisher(...args: string[]): Promise<{ program: Program; endpoint: string }> {
-  const program = await startExample("suicidal-snail/publisher", "--bind", ANY_PORT, ...args);
-  return { program, endpoint: (program.lines[0] as string).slice("ready ".length) };
-}
+const startPublisher = (...args: string[]) =>
+  startListening("suicidal-snail/publisher", "--bind", ANY_PORT, ...args);
 
 const subscriber = (endpoint: string, ...args: string[]): Program =>
   example("suicidal-snail/subscriber", "--connect", endpoint, ...args);
@@ -21,7 +26,7 @@ const beginningWith = (program: Program, beginning: string): Promise<string> =>
   program.nextLine((line) => line.startsWith(beginning));
 
 describe("arguments", () => {
-  it.each([
+  testHelp("suicidal-snail", [
     ["publisher", "--bind", "tcp://*:5556"],
     ["publisher", "--rate", "1000"],
     ["publisher", "--topics", "1"],
@@ -32,13 +37,9 @@ describe("arguments", () => {
     ["subscriber", "--policy", "die", "resync", "report"],
     ["subscriber", "--guide", "guide's publisher"],
     ["subscriber", "--print", "each message"],
-  ])("%s --help tells of %s", async (role, option, ...says) => {
-    const help = await helpOf(`suicidal-snail/${role}`);
-    const about = help.slice(help.indexOf(`${option} `));
-    for (const text of says) expect(about).toContain(text);
-  });
+  ]);
 
-  it.each([
+  testRefusals("suicidal-snail", [
     ["publisher", ["extra"], "too many arguments"],
     ["publisher", ["--bind", "nowhere"], "--bind", '"nowhere"'],
     ["publisher", ["--bind", "tcp://192.0.2.1:5556"], "--bind", "no address of this machine"],
@@ -48,15 +49,7 @@ describe("arguments", () => {
     ["subscriber", ["--work", "-1"], "--work", "'-1'", "from 0 to 1000000000"],
     ["subscriber", ["--max-delay", "0"], "--max-delay", "'0'", "from 1 to 1000000000"],
     ["subscriber", ["--policy", "luck"], "--policy", "'luck'"],
-  ] as [role: string, args: string[], ...says: string[]][])(
-    "%s %j is refused with exit code 2",
-    async (role, args, ...says) => {
-      const { code, program } = await run(role, ...args);
-      expect(code).toBe(2);
-      for (const text of says) expect(program.stderr).toContain(text);
-      expect(program.lines).toEqual([]);
-    },
-  );
+  ]);
 });
 
 /** Each process started serves many assertions. */
@@ -68,9 +61,7 @@ describe("a publisher and its subscribers", () => {
       ...["--bind", endpoint, "--rate", "500", "--topics", "3"],
     );
     expect(publisher.lines).toEqual([`ready ${endpoint}`]);
-    const taken = await run("publisher", "--bind", endpoint);
-    expect(taken.code).toBe(1);
-    expect(taken.program.stderr).toContain(`--bind: cannot bind ${endpoint}`);
+    await cannotBind("suicidal-snail/publisher", "--bind", endpoint);
 
     await using some = subscriber(endpoint, "--topic", "topic.2.", "--print", ...PATIENT);
     const first = beginningWith(some, "message ");
@@ -92,6 +83,18 @@ describe("a publisher and its subscribers", () => {
     expect(some.lines.at(-2)).toMatch(`received ${messages.length}, lost 0, alarms 0, longest delay `);
     expect(some.lines.at(-1)).toBe(`stopped after ${messages.length} messages`);
     expect(await publisher.end("SIGINT")).toEqual({ code: 0, signal: null });
+  });
+
+  it("a publisher that cannot keep its rate publishes as much as it can", async () => {
+    const { program, endpoint } = await startPublisher("--rate", "1000000");
+    await using _program = program;
+    await using listening = subscriber(endpoint, "--policy", "report", ...PATIENT);
+    const heard = beginningWith(listening, "heard ");
+    listening.spawn();
+    await heard;
+    expect(await program.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    expect(program.lines.at(-1)).toMatch(/^stopped after [1-9]\d* messages$/);
+    expect(await listening.end("SIGTERM")).toEqual({ code: 0, signal: null });
   });
 
   it("who is too slow dies, catches up or goes on", async () => {

@@ -10,6 +10,7 @@ import { requestsOf } from "../harness/fleet.js";
 import { BrokerExample } from "../harness/majordomo.js";
 import type { Program } from "../harness/program.js";
 import { EMPTY, numbersOf, TitanicExample } from "../harness/titanic.js";
+import { testHelp, testRefusals } from "./scenes.js";
 
 const run = (role: string, ...args: string[]) => runExample(`titanic/${role}`, ...args);
 
@@ -32,33 +33,28 @@ const summary = (requests: number, before: number | RegExp = 0): unknown =>
 const range = (count: number): Set<number> => new Set(Array.from({ length: count }, (_, index) => index + 1));
 
 describe("arguments", () => {
-  it.each([
-    [
-      "server",
-      ["--connect tcp://localhost:5555", "--data ./titanic-data", "--postgres database", "--timeout 60000"],
-      ["--attempts 10", "--lease 30000", "--heartbeat 1000", "--liveness 3"],
-    ],
-    [
-      "client",
-      ["--connect tcp://localhost:5555", "--service echo", "--requests 100", "--in-flight 10", "--key run"],
-      ["--body Hello world", "--timeout 2500", "--attempts 20"],
-    ],
-    ["survive", ["--requests 2000", "--endpoint tcp://127.0.0.1:5555"]],
-  ])("%s --help tells of all options", async (role, ...options) => {
-    const { code, program } = await run(role, "--help");
-    expect(code).toBe(0);
-    const help = program.lines.join(" ").replace(/\s+/g, " ");
-    for (const option of options.flat()) {
-      const [name = "", ...says] = option.split(" ");
-      const described = help
-        .slice(help.indexOf(`${name} `))
-        .slice(name.length)
-        .split(" --")[0];
-      for (const word of says) expect(described).toContain(word);
-    }
-  });
+  testHelp("titanic", [
+    ["server", "--connect", "tcp://localhost:5555"],
+    ["server", "--data", "./titanic-data"],
+    ["server", "--postgres", "database"],
+    ["server", "--timeout", "60000"],
+    ["server", "--attempts", "10"],
+    ["server", "--lease", "30000"],
+    ["server", "--heartbeat", "1000"],
+    ["server", "--liveness", "3"],
+    ["client", "--connect", "tcp://localhost:5555"],
+    ["client", "--service", "echo"],
+    ["client", "--requests", "100"],
+    ["client", "--in-flight", "10"],
+    ["client", "--key", "run"],
+    ["client", "--body", "Hello world"],
+    ["client", "--timeout", "2500"],
+    ["client", "--attempts", "20"],
+    ["survive", "--requests", "2000"],
+    ["survive", "--endpoint", "tcp://127.0.0.1:5555"],
+  ]);
 
-  it.each([
+  testRefusals("titanic", [
     ["server", ["--bogus"], "unknown option '--bogus'"],
     ["server", ["--connect", "nowhere"], "--connect", '"nowhere"'],
     ["server", ["--postgres", "nowhere"], "--postgres", "must be a URL"],
@@ -67,15 +63,7 @@ describe("arguments", () => {
     ["client", ["--service", "mmi.mine"], "--service", "mmi."],
     ["client", ["--key", "x".repeat(255)], "--key", "255"],
     ["survive", ["--requests", "10"], "--requests", "from 500"],
-  ] as [role: string, args: string[], ...says: string[]][])(
-    "%s %j is refused with exit code 2",
-    async (role, args, ...says) => {
-      const { code, program } = await run(role, ...args);
-      expect(code).toBe(2);
-      for (const text of says) expect(program.stderr).toContain(text);
-      expect(program.lines).toEqual([]);
-    },
-  );
+  ]);
 
   it("a server exits with 1 when its store cannot be opened", async () => {
     await using server = await TitanicExample.make(await freeEndpoint());

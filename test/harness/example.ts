@@ -48,6 +48,19 @@ export async function runExampleWell(name: string, ...args: readonly string[]): 
   return program;
 }
 
+/** For programs that say on which port of the system's choice they listen. */
+export const ANY_PORT = "tcp://127.0.0.1:*";
+
+/** A server, started and ready, and the endpoint that it says it listens at. */
+export async function startListening(
+  name: string,
+  ...args: readonly string[]
+): Promise<{ program: Program; endpoint: string }> {
+  const program = example(name, ...args);
+  const [, endpoint = ""] = (await program.start()).split(" ");
+  return { program, endpoint };
+}
+
 /** A TCP endpoint on which nobody listens. */
 export async function freeEndpoint(): Promise<string> {
   return `tcp://127.0.0.1:${await freePort()}`;

@@ -16,6 +16,9 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Who gets a signal: all that the process started too, as by Ctrl-C, or it alone, as by a process manager. */
+type Whom = "group" | "leader";
+
 /** What to run. */
 export interface ProgramOptions {
   /** TypeScript or compiled file, below the root of the repository if not absolute; or a script of its package.json. */
@@ -142,25 +145,19 @@ export class Program extends EventEmitter<ProgramEvents> {
     await this.end("SIGKILL");
   }
 
-  /** Freezes the process (SIGSTOP). */
-  pause(): void {
-    this.#signal("SIGSTOP");
+  /** Freezes the process (SIGSTOP), with all that it started or alone. */
+  pause(whom: Whom = "group"): void {
+    this.#signal("SIGSTOP", whom);
   }
 
   /** Lets a frozen process go on (SIGCONT). */
-  resume(): void {
-    this.#signal("SIGCONT");
+  resume(whom: Whom = "group"): void {
+    this.#signal("SIGCONT", whom);
   }
 
-  /**
-   * Sends a signal and waits for the end of the process.
-   *
-   * @param to - `group`: all processes that it started get it too, as by Ctrl-C; `leader`: it alone, as
-   * by a process manager
-   */
-  async end(signal: NodeJS.Signals, to: "group" | "leader" = "group"): Promise<Exit> {
-    if (to === "group") this.#signal(signal);
-    else this.#child?.kill(signal);
+  /** Sends a signal and waits for the end of the process. */
+  async end(signal: NodeJS.Signals, whom: Whom = "group"): Promise<Exit> {
+    this.#signal(signal, whom);
     return await this.#exit;
   }
 
@@ -168,9 +165,10 @@ export class Program extends EventEmitter<ProgramEvents> {
     await this.kill();
   }
 
-  #signal(signal: NodeJS.Signals): void {
+  #signal(signal: NodeJS.Signals, whom: Whom): void {
     const pid = this.#child?.pid;
-    if (pid !== undefined) signalGroup(pid, signal);
+    if (whom === "leader") this.#child?.kill(signal);
+    else if (pid !== undefined) signalGroup(pid, signal);
   }
 
   async #follow(child: ChildProcess): Promise<Exit> {

@@ -134,6 +134,24 @@ describe("our server and the guide's", () => {
     },
   );
 
+  it.each(["primary", "backup"] as const)(
+    "ours as %s that stood still while the guide's took over makes way unheard, and the guide's goes on",
+    async (role) => {
+      const peer = keep(new BarePeer());
+      const { server } = await newServer(role, peer);
+      peer.keepSaying(role === "primary" ? WAITING_BACKUP : ACTIVE);
+      await publishes(server, role === "primary" ? "active" : "passive");
+      peer.keepSaying(role === "primary" ? PASSIVE : WAITING_PRIMARY);
+      await peer.until(() => peer.frames.filter((frame) => frame === ACTIVE).length >= 2);
+      const { length: before } = peer.frames;
+      const resolved = once(server, "split-brain-resolved");
+      peer.sayWhileAllStands(ACTIVE);
+      expect((await resolved)[0]).toMatchObject({ stays: false, peerEpoch: undefined });
+      await peer.until(() => peer.heard === PASSIVE);
+      expect(peer.frames.slice(before), "the guide's would end itself").not.toContain(ACTIVE);
+    },
+  );
+
   it("the guide's ends itself where both are active, and ours stays and answers", async () => {
     const former = newNode("primary");
     const rival = newNode("backup");

@@ -22,6 +22,11 @@ function bound<T extends Publisher | Router>(socket: T): [T, string] {
   return [socket, socket.lastEndpoint as string];
 }
 
+/** As if the process had been stopped; what sockets have been given goes on its way. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 /** Publishes what it is told to, and reads what the other publishes frame by frame. */
 export class BarePeer {
   /** Where the other subscribes. */
@@ -64,6 +69,18 @@ export class BarePeer {
     this.#said = this.#said.then(async () => {
       if (!this.#publisher.closed) await this.#publisher.send([...frames]);
     });
+  }
+
+  /**
+   * Says this from the middle of a time for which everything else in this process stands still, and from then on. It has arrived
+   * where the other subscribes before that can read anything, or say anything itself.
+   */
+  sayWhileAllStands(frame: string): void {
+    standStill(DEATH_MS);
+    this.keepSaying(frame);
+    // At once, and not by the promises before it.
+    void this.#publisher.send(frame);
+    standStill(HEARTBEAT_MS);
   }
 
   /** Resolves when this has become true by something that came. */

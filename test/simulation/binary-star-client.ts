@@ -19,7 +19,7 @@ import {
 /** How often a request of ours is sent at most. */
 const ATTEMPTS = 6;
 /** A probe may be sent as often as it likes. */
-const PATIENT_ATTEMPTS = 100;
+const PATIENT_ATTEMPTS = 1000;
 /** Longest pauses before a request is sent again, and before the next round of servers, in ms. */
 export const BACKOFF_MS = 200;
 

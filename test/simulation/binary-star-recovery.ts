@@ -36,7 +36,8 @@ export type Ask = (client: SimulatedNode<ClientApp>, isProbe: boolean) => Asked 
  * more round. Two that both were active, and of which one has not heard yet that the other reads records, may both make
  * way: then both are passive in the next heartbeat, the primary waits in the one after, and both are heard to wait, or to
  * claim, in the third. With an arbiter the last lease has to be over, and a question to it that was lost. A peer by the
- * guide's rules ends when it finds both active, or both passive, and is started again.
+ * guide's rules ends when it finds both active, or both passive, and is started again. A primary whose application could not become
+ * active leaves the next try to the backup, for as long as that may need to see so and to claim.
  */
 function settleBoundMs(setting: Setting): number {
   const { nodes, arbiter } = setting;
@@ -50,7 +51,10 @@ function settleBoundMs(setting: Setting): number {
   const restartMs = nodes.some(({ kind }) => kind === "guide")
     ? absenceMs + RECONNECT_MS + 2 * heartbeatMs
     : 0;
-  return hearingMs + HOOKS_MS + 3 * heartbeatMs + askingMs + restartMs;
+  const [primary] = nodes;
+  const isEverUnfit = (primary.activation?.failing ?? 0) > 0;
+  const unfitMs = isEverUnfit ? (setting.liveness + 2) * heartbeatMs + claimTimeoutMs(setting, primary) : 0;
+  return hearingMs + HOOKS_MS + 3 * heartbeatMs + askingMs + restartMs + unfitMs;
 }
 
 /**
@@ -99,6 +103,10 @@ export class Recovery {
       if (now <= madeAt + boundMs + 1 || this.#isDown(client)) continue;
       if (now > madeAt + boundMs + 1 + hinderedMs(simulation, client, madeAt - DRAIN_MS, DRAIN_MS))
         return `request ${call} of ${client}, made at ${madeAt}, has not ended within ${boundMs} ms`;
+    }
+    for (const { call, client, ended } of this.#probes.values()) {
+      if (ended !== undefined && ended !== "answered")
+        return `request ${call} of ${client}, made after healing, ended with ${ended}`;
     }
     if (now <= STORM_MS + this.#settleMs + this.#answerMs || open.size === 0) return undefined;
     const calls = [...open].map(({ call }) => call).join(", ");

@@ -25,6 +25,8 @@ export class ClientBooks {
   readonly sanctuary: string | undefined;
   /** Since when that takes requests. */
   refugeSince: number = Number.POSITIVE_INFINITY;
+  /** Requests that a full queue did not take, of which some are to be placed by the time the machine is quiet. */
+  crowd: CallNote[] = [];
   /** When the process last stood still. */
   awakeSince: number = Number.NEGATIVE_INFINITY;
   isClosed = false;

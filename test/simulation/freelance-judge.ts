@@ -49,7 +49,7 @@ export class Judge {
     if (refuge === undefined) return;
     this.silence(note);
     const isThere = note.madeAt >= this.#books.refugeSince;
-    if (kind === "tracked" && endpoints.length === 2 && note.attempts > 1 && isThere)
+    if (kind === "tracked" && note.maxAttempts >= endpoints.length && isThere)
       this.#books.violated(`request ${note.call} fails, ${code}, although a well server is there`);
   }
 
@@ -99,17 +99,27 @@ export class Judge {
       this.#books.violated(`request ${note.call} goes to ${endpoint} again while others are alive`);
   }
 
-  place({ call, state, had, lostWith, wasRefused }: CallNote, before: ReadonlySet<string>): void {
-    if (wasRefused) return;
+  place(note: CallNote, before: ReadonlySet<string>): void {
+    const { call, state, had, lostWith, isCrowded, wasRefused } = note;
     const steady = [...before].filter((endpoint) => this.#books.listed.has(endpoint));
-    if (state === "waiting" && steady.some((endpoint) => !lostWith.has(endpoint)))
+    if (state === "waiting" && !isCrowded && steady.some((endpoint) => !lostWith.has(endpoint)))
       this.#books.violated(`request ${call} waits although ${steady} take requests`);
     if (
       state === "sent" &&
+      !wasRefused &&
       this.#books.client.kind === "shotgun" &&
       !steady.every((endpoint) => had.has(endpoint))
     )
       this.#books.violated(`request ${call} was sent to ${[...had]}, and not to all of ${steady}`);
+  }
+
+  /** After a word, who was kept waiting by a full queue is placed: one at least, if any server takes it. */
+  crowd(): void {
+    const crowd = this.#books.crowd.filter((note) => note.isCrowded && this.#books.calls.has(note.call));
+    const mayGo = ({ lostWith }: CallNote): boolean =>
+      [...this.#books.listed].some((endpoint) => !lostWith.has(endpoint));
+    if (crowd.length > 0 && crowd.every(mayGo))
+      this.#books.violated(`${crowd.length} requests wait although a queue that was full has moved`);
   }
 
   /** What the machine says of its servers is what went in and out. */

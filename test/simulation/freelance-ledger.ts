@@ -23,6 +23,8 @@ export class CallNote {
   timeouts = 0;
   /** Whether a socket has sent it back in this attempt. */
   wasRefused = false;
+  /** Whether it waits because the queue in front of a socket was full. */
+  isCrowded = false;
   /** What a full queue sends back, the machine may have taken for lost a moment before. */
   isUncertain = false;
   /** Whether a server with it was lost in this attempt. */
@@ -34,8 +36,10 @@ export class CallNote {
   readonly had = new Set<string>();
   /** How often each server got it, over all attempts. */
   readonly sends = new Map<string, number>();
-  /** Servers that did not answer the attempt before. */
-  avoided: readonly string[] = [];
+  /** How often each server was lost with it, over all attempts. */
+  readonly losses = new Map<string, number>();
+  /** Servers that did not answer an earlier attempt. */
+  readonly avoided = new Set<string>();
   /** Servers that were lost with it since its last timeout. */
   readonly lostWith = new Set<string>();
 
@@ -63,10 +67,11 @@ export class CallNote {
 
   timedOut(resumesAt: number): void {
     this.timeouts += 1;
-    this.avoided = [...this.copies.keys()];
+    for (const endpoint of [...this.copies.keys(), ...this.lostWith]) this.avoided.add(endpoint);
     this.copies.clear();
     this.lostWith.clear();
     this.state = "pausing";
+    this.isCrowded = false;
     this.resumesAt = resumesAt;
   }
 }

@@ -75,6 +75,8 @@ export class ClientWitness {
       case "received":
         this.#hear(input.connection);
         if (input.message.type !== "pong") this.#replied(input.connection, input.message);
+        if (this.#books.endpoints.has(input.connection))
+          this.#books.crowd = [...this.#books.calls.values()].filter(({ isCrowded }) => isCrowded);
         break;
       case "up":
       case "malformed":
@@ -121,7 +123,11 @@ export class ClientWitness {
     sent?.set(serverOf(endpoint), (sent.get(serverOf(endpoint)) as number) - 1);
     note.wasRefused = true;
     if (reason === "queue-full") note.isUncertain = true;
-    if (note.copies.size === 0 && note.state === "sent") note.state = "waiting";
+    if (note.copies.size === 0 && note.state === "sent") {
+      note.state = "waiting";
+      note.isCrowded = reason === "queue-full";
+      this.#books.moved.set(note, new Set(this.#books.listed));
+    }
     if (note.copies.size === 0 && note.state === "answered" && note.endsAt <= this.#books.now)
       this.#books.forget(note);
   }
@@ -208,6 +214,7 @@ export class ClientWitness {
       if (!note.copies.delete(endpoint)) continue;
       note.hasLost = true;
       note.lostWith.add(endpoint);
+      note.losses.set(endpoint, (note.losses.get(endpoint) ?? 0) + 1);
       if (note.state === "answered" && note.copies.size === 0) this.#books.forget(note);
     }
   }
@@ -236,15 +243,19 @@ export class ClientWitness {
     if (note.had.has(endpoint))
       this.#books.violated(`request ${note.call} is sent to ${endpoint} twice in an attempt`);
     const sends = (note.sends.get(endpoint) ?? 0) + 1;
-    if (this.#books.client.kind === "tracked" && sends > 1 + note.timeouts)
+    // The strategies without names go back to a server that was lost with it.
+    const losses = this.#books.client.kind === "tracked" ? 0 : (note.losses.get(endpoint) ?? 0);
+    if (sends > 1 + note.timeouts + losses)
       this.#books.violated(
-        `request ${note.call} is sent to ${endpoint} ${sends} times, with ${note.timeouts} timeouts`,
+        `request ${note.call} is sent to ${endpoint} ${sends} times, with ${note.timeouts} timeouts, ${losses} losses`,
       );
     note.sends.set(endpoint, sends);
     note.sent += 1;
     note.had.add(endpoint);
     note.copies.set(endpoint, { endpoint, sentAt: this.#books.now, isHedge });
     note.state = "sent";
+    if (note.isCrowded) this.#books.crowd = [];
+    note.isCrowded = false;
     const sent = this.#books.world.asked.get(note.call)?.sent;
     const server = serverOf(endpoint);
     sent?.set(server, (sent.get(server) ?? 0) + 1);
@@ -260,6 +271,8 @@ export class ClientWitness {
     if (this.#books.isClosed) return this.#judge.closed();
     for (const [note, before] of this.#books.moved) this.#judge.place(note, before);
     this.#books.moved.clear();
+    this.#judge.crowd();
+    this.#books.crowd = [];
     for (const endpoint of this.#books.doubted)
       if (this.#books.listed.has(endpoint))
         this.#books.violated(`${endpoint} takes requests, and was silent for an attempt`);

@@ -22,14 +22,16 @@ const NOTICE_MS = 100;
 /**
  * Clients of all three strategies, and such in the manner of guide model 3, ask servers of ours and foreign ones. Both
  * crash, stand still, crawl, and lose their connections; servers are entered and taken out, handlers fail, requests are
- * aborted, clients close and begin anew. Some endpoints lead nowhere, and some servers have another name.
+ * aborted, clients close and begin anew. Some endpoints lead nowhere, some servers have another name, and some clients are told
+ * of connections by an address that all servers share.
  *
  * Invariants, at all times. A request ends once, in its own reply or in an error that is true, in its bound. In one
  * attempt it goes to a server at most once, and only to one that takes requests; to one that had it before only if no other
- * takes any; by `tracked` never to one that was lost with it before it timed out. It does not wait while a server takes
- * requests. It runs nowhere more often than it was sent there, and with the reply cache once in one life of a server.
- * Hedges stay within their budget. What the client says of its servers is what went in and out. A server
- * that no fault meets is never given up, and answers each attempt that it gets.
+ * takes any, so that it is answered if one is well and there are attempts enough for all; by `tracked` never to one that
+ * was lost with it before it timed out. It does not wait while a server takes requests, also when it was refused: only
+ * what a full queue did not take waits, for the next word. It runs nowhere more often than it was sent there, and with the
+ * reply cache once in one life of a server. Hedges stay within their budget. What the client says of its servers is what
+ * went in and out. A server that no fault meets is never given up, and answers each attempt that it gets.
  *
  * At the end, with all healed, in bounded time: every client is answered, and nothing is left in any book.
  */

@@ -45,6 +45,8 @@ export class BrokerWitness implements Witness {
   readonly #violated: (what: string) => void;
   readonly #workers = new Map<string, WorkerView>();
   readonly #requests: RequestLedger;
+  /** What workers had whose connections have ended, by address. */
+  readonly #leftBehind = new Map<string, Given>();
   /** What whoever is no worker yet said when it came. */
   readonly #greetings = new Map<string, Ready>();
   /** What is being handled: the part of a reply, from one that was given the request. */
@@ -96,7 +98,9 @@ export class BrokerWitness implements Witness {
     if (message.role === "client") this.#requests.refused(frames[0] as Uint8Array, message);
     if (message.role === "client" || message.command !== "request") return;
     const worker = this.#workers.get(readableId(frames[0] as Uint8Array));
-    const given = worker?.held.get(frameKey(message.rest[0] as Uint8Array));
+    const address = frameKey(message.rest[0] as Uint8Array);
+    // The first message that is refused ends the worker, and others may have been on their way.
+    const given = worker?.held.get(address) ?? this.#leftBehind.get(address);
     if (given !== undefined) this.#requests.unsent(given);
   }
 
@@ -128,7 +132,9 @@ export class BrokerWitness implements Witness {
         const worker = this.#workers.get(event.worker) as WorkerView;
         this.#workers.delete(event.worker);
         this.#changedAt = this.#rules.now();
-        return this.#requests.lost(worker.held.values(), !IMMEDIATE.has(event.reason));
+        const isSettling = !IMMEDIATE.has(event.reason);
+        if (isSettling) for (const [address, given] of worker.held) this.#leftBehind.set(address, given);
+        return this.#requests.lost(worker.held.values(), isSettling);
       }
     }
   }

@@ -164,9 +164,12 @@ export class RequestLedger {
     return given;
   }
 
-  /** It has never got to the worker. */
+  /** It has never got to the worker, which may be known by now to be lost. */
   unsent(given: Given): void {
-    if (given.entry?.current === given) given.entry.deliveries -= 1;
+    const { entry, delivery } = given;
+    if (entry === undefined) return;
+    const isLeft = entry.current === undefined && entry.deliveries === delivery && this.#isSettling(entry);
+    if (entry.current === given || isLeft) entry.deliveries -= 1;
   }
 
   /** The worker leaves it to another. If it has not begun, that does not count; but not for ever. */

@@ -68,8 +68,8 @@ export class Judge {
   /** Newest arrival of each line. */
   readonly #arrived = new Map<Line, Entry>();
   /**
-   * By epoch and prefix: when the first message that arrived because of this prefix alone was published, in µs on the
-   * publisher's clock.
+   * By epoch and prefix: when the first message was published that arrived because of this prefix or one that it begins
+   * with, in µs on the publisher's clock.
    */
   readonly #joinedUs = new Map<string, number>();
   /** Place of the message of each line that was handed over last. */
@@ -194,8 +194,9 @@ export class Judge {
 
   /** From now on it gets what it has subscribed to, or something was lost. */
   #join(entry: Entry): void {
-    const [key, ...others] = this.#prefixesOf(entry) as [string, ...string[]];
-    if (others.length === 0 && !this.#joinedUs.has(key)) this.#joinedUs.set(key, entry.timeUs);
+    const keys = this.#prefixesOf(entry).toSorted((one, other) => other.length - one.length);
+    const [longest] = keys as [string];
+    if (!this.#joinedUs.has(longest)) this.#joinedUs.set(longest, entry.timeUs);
   }
 
   #handled(): void {
