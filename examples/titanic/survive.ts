@@ -83,7 +83,9 @@ async function start(part: Part): Promise<void> {
     if (running.get(part) !== child) return; // it was killed
     running.delete(part);
     // The client ends by itself when it has got everything.
-    if (part !== "client" || code !== 0) void end(1, `the ${part} ended with ${code}`);
+    if (part === "client" && code === 0) return;
+    // Ctrl-C ends all of them at once, and on a busy machine this process hears of their ends before its own signal.
+    setTimeout(() => void end(1, `the ${part} ended with ${code}`), 1000);
   });
   await ready;
 }
