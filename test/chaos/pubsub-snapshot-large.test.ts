@@ -136,7 +136,8 @@ it(
   async () => {
     const keys = 40_000;
     await using server = await LargeServer.start(keys, 500, 1000);
-    await using flood = await FloodProcess.start(server, keys, RATE / 2);
+    // Most of it is left alone: with nothing but small updates it would fit into the buffers of those who read nothing.
+    await using flood = await FloodProcess.start(server, keys / 10, RATE / 2);
     await server.until(({ sequence }) => sequence > keys + 1000);
     const { rssBytes } = await server.now();
 
