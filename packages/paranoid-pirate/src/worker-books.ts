@@ -64,12 +64,11 @@ export class WorkerBooks {
    * @param passedOver - parties whose turn it is not
    */
   next(now: number, passedOver: ReadonlySet<string>): WorkerRecord | undefined {
-    if (passedOver.size > 0) return this.#nextBut(passedOver, now);
-    for (let worker = this.#prompt.first; worker !== undefined; worker = this.#prompt.first) {
-      if (now < worker.doubtfulAt) return worker;
+    for (;;) {
+      const worker = this.#firstBut(passedOver);
+      if (worker === undefined || now < worker.doubtfulAt) return worker;
       this.#doubt(worker);
     }
-    return undefined;
   }
 
   /** Whether there is a worker of another party than these. */
@@ -122,14 +121,9 @@ export class WorkerBooks {
     for (const { heartbeat } of this.#byKey.values()) heartbeat.stalled(now);
   }
 
-  #nextBut(passedOver: ReadonlySet<string>, now: number): WorkerRecord | undefined {
-    for (const worker of this.#prompt) {
-      if (passedOver.has(worker.party)) continue;
-      if (now < worker.doubtfulAt) return worker;
-      this.#doubt(worker);
-      // The list has changed.
-      return this.#nextBut(passedOver, now);
-    }
+  #firstBut(passedOver: ReadonlySet<string>): WorkerRecord | undefined {
+    if (passedOver.size === 0) return this.#prompt.first;
+    for (const worker of this.#prompt) if (!passedOver.has(worker.party)) return worker;
     return undefined;
   }
 

@@ -363,4 +363,12 @@ describe("a worker that gives a request back", () => {
     expect(queue.deliveries).toEqual(["1 > busy", `2 > ${first}`]);
     expect(queue.heartbeat("silent").deliveries.slice(2)).toEqual(["2 > silent"]);
   });
+
+  it("leaves it to the one that was heard among very many that may be dead", () => {
+    const [first, second] = [workerRoutingId("broken", 1), workerRoutingId("broken", 2)];
+    const silent = Array.from({ length: 30_000 }, (_, n) => `silent-${n}`);
+    const queue = new QueueDriver({ maxWorkers: 40_000 }).ready(first, second).request().until(50);
+    queue.ready(...silent, "heard").alive(260, first, second, "heard").ready(first);
+    expect(queue.deliveries).toEqual([`1 > ${first}`, "1 > heard"]);
+  });
 });
