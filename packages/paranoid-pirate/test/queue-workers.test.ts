@@ -368,7 +368,10 @@ describe("a worker that gives a request back", () => {
     const [first, second] = [workerRoutingId("broken", 1), workerRoutingId("broken", 2)];
     const silent = Array.from({ length: 30_000 }, (_, n) => `silent-${n}`);
     const queue = new QueueDriver({ maxWorkers: 40_000 }).ready(first, second).request().until(50);
-    queue.ready(...silent, "heard").alive(260, first, second, "heard").ready(first);
+    queue
+      .ready(...silent, "heard")
+      .alive(260, first, second, "heard")
+      .ready(first);
     expect(queue.deliveries).toEqual([`1 > ${first}`, "1 > heard"]);
   });
 });
