@@ -116,7 +116,8 @@ export class Watchers {
   interested(name: string): Watcher[] {
     const found: Watcher[] = [...(this.#byKey.get(name) ?? [])];
     for (const [length, group] of this.#bySubtree) {
-      if (length <= name.length) found.push(...(group.get(name.slice(0, length)) ?? []));
+      if (length > name.length) continue;
+      for (const watcher of group.get(name.slice(0, length)) ?? []) found.push(watcher);
     }
     return found;
   }

@@ -17,6 +17,13 @@ describe("what a watcher collects", () => {
     expect(changesOf(none)).toEqual([]);
   });
 
+  it("also where there are very many of one name", () => {
+    const client = new ClientDriver().joined({});
+    const watchers = Array.from({ length: 200_000 }, () => client.watch("/a/"));
+    client.update(1, "/a/x", "1");
+    expect(watchers.filter(({ queued }) => queued !== 1)).toEqual([]);
+  });
+
   it("nothing of what lies elsewhere", () => {
     const client = new ClientDriver().joined({ "/a/x": "1" });
     const watchers = [client.watch("/a/x"), client.watch("/b/")];
