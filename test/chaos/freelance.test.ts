@@ -55,16 +55,21 @@ it.each([
     const { fleet, endpoints } = await startServers();
     await using _fleet = fleet;
     await using crew = await crewOf("tracked", endpoints, inFlight, hedging);
+    const dropped: string[] = [];
+    crew.client.on("message-dropped", ({ reason }) => dropped.push(reason));
+    crew.client.on("reply-dropped", ({ reason }) => dropped.push(reason));
     await crew.isCalm();
     await fleet.suffer(CHAOS_MS, "killed", "frozen");
     const servers = await allAnswered(crew, fleet, what);
     expect(servers.reduce((sum, { losses }) => sum + losses, 0)).toBeGreaterThan(0);
     for (const { answered } of servers) expect(answered).toBeGreaterThan(0);
     // Nothing was sent but for a request, a retry or a hedge of one.
-    const { requests, retries, hedges, hedgesWon, dropped } = crew.client.stats();
+    const { requests, retries, hedges, hedgesWon } = crew.client.stats();
     const sent = servers.reduce((sum, server) => sum + server.requests, 0);
     expect(sent).toBeLessThanOrEqual(requests + retries + hedges);
-    expect(dropped).toBe(0);
+    // A frozen server may answer when a connection anew has taken its name over: a PONG then says nothing.
+    const legitimate = ["late", "message of an unknown server"];
+    expect(dropped.filter((reason) => !legitimate.includes(reason))).toEqual([]);
     // All are well again, and none was given up for good.
     while (crew.client.stats().aliveServers < SERVERS) await once(crew.client, "server-alive");
     if (what === "tracked") expect(hedges).toBe(0);

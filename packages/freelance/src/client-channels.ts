@@ -133,9 +133,12 @@ export class RouterChannel implements Channel {
 
   #message([name, ...frames]: Uint8Array[]): void {
     const peer = this.#byName.get(frameKey(name as Uint8Array));
-    if (peer === undefined) return this.#feed({ type: "unknown-server" });
-    const { connection } = peer;
     const message = decodeTrackedReply(frames);
+    if (peer === undefined) {
+      const isReply = message.type === "reply" || message.type === "failure";
+      return this.#feed({ type: "unknown-server", reply: isReply ? message : undefined });
+    }
+    const { connection } = peer;
     if (message.type === "malformed") this.#feed({ ...message, connection });
     else this.#feed({ type: "received", connection, message });
   }

@@ -133,7 +133,8 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
         this.#strategy.heard(input.connection, now);
         return this.#drop(input.reason, now);
       case "unknown-server":
-        return this.#drop("message of an unknown server", now);
+        if (input.reply === undefined) return this.#drop("message of an unknown server", now);
+        return this.#calls.replied(undefined, input.reply, now);
       case "stalled":
         // Replies that came during the stall have been read by now, so attempts are judged as ever.
         this.#strategy.stalled(now);

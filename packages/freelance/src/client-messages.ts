@@ -33,8 +33,11 @@ export type FreelanceClientInput =
       readonly message: Reply | FailureReply | Pong;
     }
   | { readonly type: "malformed"; readonly connection: number; readonly reason: string }
-  /** A message came from a peer that is none of the servers. */
-  | { readonly type: "unknown-server" }
+  /**
+   * A message came from a peer that is none of the servers, or over a connection that another has replaced: it has taken
+   * its name over, and what was unread comes without. A reply to a request is one all the same.
+   */
+  | { readonly type: "unknown-server"; readonly reply: Reply | FailureReply | undefined }
   /** A request was not sent; without `sequence` it was a PING. */
   | {
       readonly type: "refused";
@@ -143,7 +146,7 @@ export interface FreelanceClientStats {
   duplicateReplies: number;
   /** Replies to requests that were over. */
   lateReplies: number;
-  /** Replies that nobody asked for, messages that are no replies, and messages of unknown servers. */
+  /** Replies that nobody asked for, messages that are no replies, and what unknown servers say besides replies. */
   dropped: number;
   /** Requests that a socket did not take. */
   refused: number;

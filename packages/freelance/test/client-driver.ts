@@ -97,13 +97,12 @@ export class ClientDriver {
   }
 
   reply(call: number, name: string, epoch = EPOCH): this {
-    const reply: Reply = {
-      type: "reply",
-      epoch,
-      sequence: BigInt(call),
-      body: [Uint8Array.of(100 + call)],
-    };
-    return this.feed({ type: "received", connection: this.at(name), message: reply });
+    return this.feed({ type: "received", connection: this.at(name), message: replyTo(call, epoch) });
+  }
+
+  /** A reply over a connection whose name another has taken over. */
+  namelessReply(call: number, epoch = EPOCH): this {
+    return this.feed({ type: "unknown-server", reply: replyTo(call, epoch) });
   }
 
   fail(call: number, name: string, message = "no"): this {
@@ -187,6 +186,10 @@ export class ClientDriver {
       this.#endpoints.set(output.connection, output.endpoint);
     }
   }
+}
+
+function replyTo(call: number, epoch: bigint): Reply {
+  return { type: "reply", epoch, sequence: BigInt(call), body: [Uint8Array.of(100 + call)] };
 }
 
 function endpoint(name: string): string {

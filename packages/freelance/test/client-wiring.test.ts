@@ -67,6 +67,16 @@ describe("tracked", () => {
     expect(events.at(-1)).toBe("message-dropped: message of an unknown server");
   });
 
+  it("a reply is read, whatever the name of the connection that it came by has become", () => {
+    const { socket, up, say, request, events } = connected();
+    up();
+    say(textFrame("PONG"));
+    request(1);
+    const id = encodeRequestId({ epoch: 1n, sequence: 1n });
+    socket().handlers.message([Uint8Array.of(0, 1, 2, 3, 4), id, textFrame("y")]);
+    expect(events.at(-1)).toBe("answered 1 y");
+  });
+
   it("malformed messages of a server are dropped", () => {
     const { say, events } = connected();
     say();

@@ -160,9 +160,20 @@ describe("a request", () => {
 
 describe("messages that do not belong", () => {
   it("fault: an unknown server id is counted and dropped", () => {
-    const client = new ClientDriver().alive("a").feed({ type: "unknown-server" });
+    const client = new ClientDriver().alive("a").feed({ type: "unknown-server", reply: undefined });
     expect(client.machine.stats.dropped).toBe(1);
     expect(client.statuses.at(-1)).toBe("message-dropped:message of an unknown server");
+  });
+
+  it("a reply over a connection that another has replaced is one all the same", () => {
+    const client = new ClientDriver().alive("a", "b");
+    client.request();
+    client.down("a").namelessReply(1);
+    expect([client.sends, client.answered]).toEqual([["1@a", "1@b"], [1]]);
+    expect(client.reply(1, "b").machine.stats).toMatchObject({ duplicateReplies: 1, lateReplies: 0 });
+    expect(client.namelessReply(1).machine.stats).toMatchObject({ lateReplies: 1, dropped: 0 });
+    expect(client.namelessReply(1, 99n).machine.stats).toMatchObject({ lateReplies: 1, dropped: 1 });
+    expect([client.server("a")?.answered, client.server("b")?.answered]).toEqual([0, 1]);
   });
 
   it("of a connection that was given up are dropped", () => {
