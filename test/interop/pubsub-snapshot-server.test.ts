@@ -24,7 +24,7 @@ const newBareClient = ({ endpoints }: Ours, subtree?: string): BareClient =>
   keep(new BareClient(endpoints, subtree));
 
 async function newClient({ endpoints }: Ours, subtree = ""): Promise<SnapshotClient> {
-  const client = keep(new SnapshotClient({ subtree, lingerMs: 0 }));
+  const client = keep(new SnapshotClient({ subtree, lingerMs: 0, timeoutMs: 60_000 }));
   client.connect(endpoints);
   await client.ready();
   return client;
