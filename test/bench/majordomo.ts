@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url";
 import type { Job } from "./asking.js";
 import { median, printTable, whole } from "./figures.js";
 import type { JobDone, Listening, Usage } from "./majordomo-process.js";
-import { answer, endProcesses, failWithProcesses, startProcess } from "./processes.js";
+import { answer, endProcesses, failWithProcesses, startProcess, startWith } from "./processes.js";
 
 /** Chains of processes, one after the other: what the compiler makes of the same code is not the same in each. */
 const CHAINS = 5;
@@ -46,6 +46,8 @@ interface Shape {
   readonly workers: number;
   readonly bodyBytes: number;
   readonly job: Job;
+  /** Options of Node.js for the brokers, besides the usual ones. */
+  readonly options?: readonly string[];
   /** Least share of the bare broker's requests per second, or most of its round-trip time. */
   readonly target?: { readonly minRatio: number } | { readonly maxTimeRatio: number };
 }
@@ -67,6 +69,15 @@ const bodies = (bodyBytes: number, count: number, inFlight: number): Shape => ({
   job: { count, inFlight },
 });
 
+/** Where V8 has no reason to collect garbage all the time: see "Memory" on the page of Majordomo. */
+const ROOMY_HEAP = "--initial-old-space-size=256";
+
+const withRoomyHeap = (shape: Shape): Shape => ({
+  ...shape,
+  name: `the same with ${ROOMY_HEAP}`,
+  options: [ROOMY_HEAP],
+});
+
 const shapes: readonly Shape[] = [
   crowd(1, 1),
   crowd(10, 4),
@@ -81,6 +92,7 @@ const shapes: readonly Shape[] = [
   bodies(1, 20_000, 100),
   bodies(1024, 20_000, 100),
   bodies(64 * 1024, 4000, 20),
+  withRoomyHeap(bodies(64 * 1024, 4000, 20)),
   bodies(1024 * 1024, 300, 4),
   bodies(8 * 1024 * 1024, 40, 2),
 ];
@@ -88,14 +100,15 @@ const shapes: readonly Shape[] = [
 async function startBroker(
   kind: "bare" | "ours",
   heartbeatMs: number = HEARTBEAT_MS,
+  options: readonly string[] = [],
 ): Promise<{ broker: ChildProcess; endpoint: string }> {
-  const broker = startProcess(program, "broker", kind, String(heartbeatMs));
+  const broker = startWith(options, program, "broker", kind, String(heartbeatMs));
   const { endpoint } = await answer<Listening>(broker);
   return { broker, endpoint };
 }
 
 async function startChain(kind: "bare" | "ours", shape: Shape): Promise<ChildProcess[]> {
-  const { endpoint } = await startBroker(kind);
+  const { endpoint } = await startBroker(kind, HEARTBEAT_MS, shape.options);
   for (let index = 0; index < shape.workers; index++) {
     await answer(startProcess(program, "worker", endpoint, String(CREDIT)));
   }

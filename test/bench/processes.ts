@@ -6,8 +6,13 @@ let onEarlyExit = (_code: number | null): void => {};
 
 /** Starts a process to be measured, which talks over IPC. */
 export function startProcess(program: string, ...args: string[]): ChildProcess {
-  // A child inherits the options of this process, and with them tsx and the export condition.
-  const child = fork(program, args);
+  return startWith([], program, ...args);
+}
+
+/** The same with more options of Node.js. */
+export function startWith(options: readonly string[], program: string, ...args: string[]): ChildProcess {
+  // Those of this process come first, and with them tsx and the export condition.
+  const child = fork(program, args, { execArgv: [...process.execArgv, ...options] });
   children.add(child);
   child.on("exit", (code) => {
     if (children.delete(child)) onEarlyExit(code);
