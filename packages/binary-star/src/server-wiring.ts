@@ -126,8 +126,11 @@ export function wireStarServer(
     const { route, outcome } = output;
     const mayLeaveNow = (): boolean => {
       if (mayLeave(epoch)) return true;
+      const key = requestIdKey(route);
+      // In a later epoch the cache has nothing of this one any more.
+      if (key !== undefined && star.epoch === epoch) host.feed({ type: "forget", key });
       // Its client asks again, here or there, and need not wait for its attempt to be over.
-      refuse({ route, key: requestIdKey(route) });
+      refuse({ route, key });
       return false;
     };
     if (!mayLeaveNow()) return;

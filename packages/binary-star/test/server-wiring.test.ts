@@ -287,6 +287,80 @@ describe("a reply that is ready too late", () => {
   });
 });
 
+describe("the reply cache", () => {
+  const replyCache = true;
+
+  it("has nothing of an epoch that is over: a repeat runs again, and gets what is made of it now", () => {
+    const { ask, hear, reply, wired, router, runs, server, star, events } = active({ replyCache });
+    ask(1);
+    ask(2);
+    reply(1, "of epoch 1");
+    wired.feed({ type: "fail", ticket: 2, message: "epoch 1 is over" });
+    hear("active", 2);
+    expect(server.cached).toBe(0);
+    wired.feedStar({ type: "caught-up", transfer: 1 });
+    hear("backup", 2);
+    expect([star.state, star.epoch]).toEqual(["active", 3]);
+    router.sent.length = 0;
+    ask(1);
+    ask(2);
+    expect(router.sent).toEqual([]);
+    expect(runs.map(({ tag }) => tag)).toEqual([1, 1, 3, 3]);
+    reply(3, "of epoch 3");
+    reply(4, "of epoch 3");
+    ask(1);
+    expect(router.sent).toEqual([1, 2, 1].map((sequence) => replied(sequence, "of epoch 3")));
+    expect(events.filter((event) => event === "repeat-answered")).toHaveLength(1);
+  });
+
+  it("has none that was fenced: whoever was told to ask again has it run again", () => {
+    const { ask, askPlain, reply, wired, router, runs, clock, server, star } = active({ replyCache });
+    ask(1);
+    ask(2);
+    askPlain();
+    // The other one took over perhaps, and the word of it is still to be read.
+    clock.standStill(2500);
+    reply(1, "in doubt");
+    wired.feed({ type: "fail", ticket: 2, message: "epoch 1 is over" });
+    reply(3);
+    expect([server.cached, wired.fenced]).toEqual([0, 3]);
+    clock.until(2600);
+    expect([star.isServing(2600), star.epoch], "it did not").toEqual([true, 1]);
+    router.sent.length = 0;
+    ask(1);
+    ask(2);
+    expect(router.sent).toEqual([]);
+    expect(runs).toHaveLength(5);
+  });
+
+  it("nor one that was fenced in the socket's queue", () => {
+    const { ask, reply, router, runs, clock, server, star } = active({ replyCache });
+    ask(1);
+    reply(1);
+    expect(server.cached).toBe(1);
+    clock.standStill(2500);
+    expect(router.wanted[0]?.()).toBe(false);
+    clock.until(2600);
+    expect(star.epoch).toBe(1);
+    ask(1);
+    expect(runs).toHaveLength(2);
+  });
+
+  it("keeps what a later epoch has made of a request whose earlier reply is fenced in the queue", () => {
+    const { ask, hear, reply, router, runs, server } = active({ replyCache });
+    ask(1);
+    reply(1);
+    hear("passive", 2);
+    ask(1);
+    reply(2, "of epoch 3");
+    expect(router.wanted[0]?.()).toBe(false);
+    expect(server.cached).toBe(1);
+    ask(1);
+    expect(runs).toHaveLength(2);
+    expect(router.sent.at(-1)).toEqual(replied(1, "of epoch 3"));
+  });
+});
+
 describe("closing", () => {
   it("takes no more requests, tells each, and they are no votes", () => {
     const { ask, wired, runs, router, events, star } = active();

@@ -1,5 +1,5 @@
 import { memoryOf } from "./frames.js";
-import { Fifo } from "./machine.js";
+import { Link, LinkedList } from "./linked-list.js";
 import type { Outcome } from "./request-server-messages.js";
 
 /** Bounds of the reply cache. What goes beyond them is forgotten, oldest first. */
@@ -25,8 +25,8 @@ interface Entry {
 /** Outcomes of requests by request id, bounded by count, age and size; the oldest goes first. */
 export class ReplyCache {
   readonly #bounds: ReplyCacheBounds;
-  readonly #entries = new Map<string, Entry>();
-  readonly #oldestFirst = new Fifo<Entry>();
+  readonly #entries = new Map<string, Link<Entry>>();
+  #oldestFirst = new LinkedList<Entry>();
   #bytes = 0;
 
   constructor(bounds: ReplyCacheBounds) {
@@ -40,23 +40,38 @@ export class ReplyCache {
 
   /** When the oldest entry is too old, or `undefined` if there is none. */
   get deadline(): number | undefined {
-    return this.#oldestFirst.peek()?.expiresAt;
+    return this.#oldestFirst.first?.expiresAt;
   }
 
   /** The outcome of a request, if it is remembered. */
   get(key: string): Outcome | undefined {
-    return this.#entries.get(key)?.outcome;
+    return this.#entries.get(key)?.item.outcome;
   }
 
   /** Keeps an outcome. A key is put once: requests in it are not run again. */
   put(key: string, outcome: Outcome, now: number): void {
     const bytes = key.length + (outcome.type === "reply" ? memoryOf(outcome.body) : outcome.message.length);
     if (bytes > this.#bounds.maxBytes) return;
-    const entry = { key, outcome: copy(outcome), bytes, expiresAt: now + this.#bounds.maxAgeMs };
-    this.#entries.set(key, entry);
+    const link = new Link({ key, outcome: copy(outcome), bytes, expiresAt: now + this.#bounds.maxAgeMs });
+    this.#entries.set(key, link);
     this.#bytes += bytes;
-    this.#oldestFirst.push(entry);
+    this.#oldestFirst.append(link);
     while (this.#entries.size > this.#bounds.maxEntries || this.#bytes > this.#bounds.maxBytes) this.#evict();
+  }
+
+  /** Forgets an outcome; harmless if it is not remembered. */
+  forget(key: string): void {
+    const link = this.#entries.get(key);
+    if (link === undefined) return;
+    link.unlink();
+    this.#left(link.item);
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#entries.clear();
+    this.#oldestFirst = new LinkedList();
+    this.#bytes = 0;
   }
 
   /** Forgets what is too old. */
@@ -65,9 +80,12 @@ export class ReplyCache {
   }
 
   #evict(): void {
-    const entry = this.#oldestFirst.shift() as Entry;
-    this.#entries.delete(entry.key);
-    this.#bytes -= entry.bytes;
+    this.#left(this.#oldestFirst.shift() as Entry);
+  }
+
+  #left({ key, bytes }: Entry): void {
+    this.#entries.delete(key);
+    this.#bytes -= bytes;
   }
 }
 

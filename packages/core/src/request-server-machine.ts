@@ -114,6 +114,8 @@ export class RequestServerMachine implements Machine<RequestServerInput, Request
         return this.#report({ type: "reply-undeliverable", at: now, reason: input.reason });
       case "revoke":
         return this.#revoke(input.reason, now);
+      case "forget":
+        return this.#cache?.forget(input.key);
       case "close":
         this.#closing = true;
         return this.#refuseWaiting("closing", now);
@@ -216,6 +218,7 @@ export class RequestServerMachine implements Machine<RequestServerInput, Request
     this.#refuseWaiting(reason, now);
     for (const job of this.#running.values()) job.isRevoked = true;
     this.#inProgress.clear();
+    this.#cache?.clear();
   }
 
   /** What still waits is refused: its clients will ask again, here or elsewhere. */

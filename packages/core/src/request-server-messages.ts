@@ -17,10 +17,12 @@ export type RequestServerInput =
   | { readonly type: "drop"; readonly ticket: number }
   | { readonly type: "undeliverable"; readonly reason: RefusalReason | "queue-full" }
   /**
-   * What waits is refused, what runs is not answered when it ends, and repeats of either are new requests.
-   * Later requests are taken as ever, and what the reply cache has stays.
+   * What waits is refused, what runs is not answered when it ends, and repeats of either are new requests. So are those of what was
+   * answered: what was done in an office that is over may be lost. Later requests are taken as ever.
    */
   | { readonly type: "revoke"; readonly reason: "revoked" }
+  /** The answer to the request with this key was held back: a repeat of it is a new request. */
+  | { readonly type: "forget"; readonly key: string }
   /** No more requests are to be run. */
   | { readonly type: "close" };
 

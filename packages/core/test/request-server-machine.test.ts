@@ -315,6 +315,38 @@ describe("a request that is handed over", () => {
   });
 });
 
+describe("an answer that was held back", () => {
+  const forget = { type: "forget", key: "k" } as const;
+
+  it("is forgotten: a repeat runs", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "k").request(2, "other");
+    server.reply(1).reply(2).feed(forget);
+    expect(server.machine.cached).toBe(1);
+    server.request(3, "k").request(4, "other").reply(3);
+    expect(server.runs).toEqual([1, 2, 3]);
+    expect(server.answers).toEqual(["1: 201", "2: 202", "4: 202", "3: 203"]);
+  });
+
+  it("leaves the room that it took, and what comes after it in its place", () => {
+    const server = new ServerDriver({ replyCache: { maxEntries: 2, maxBytes: 20, maxAgeMs: 100 } }).demand(9);
+    server.request(1, "k").reply(1).feed(forget);
+    server.now = 50;
+    for (const [index, key] of ["a", "k"].entries()) {
+      server.request(1, key).feed({ type: "reply", ticket: index + 2, body: [new Uint8Array(9)] });
+    }
+    expect(server.machine).toMatchObject({ cached: 2, deadline: 150 });
+    server.machine.tick(100);
+    expect(server.machine.cached, "the age of the first is not that of the second").toBe(2);
+  });
+
+  it("is no matter where it is not remembered, or nothing is", () => {
+    const server = new ServerDriver({ replyCache: true }).demand(9).feed(forget).request(1, "k").feed(forget);
+    expect(server.request(2, "k").reply(1).answers, "what runs is joined as ever").toEqual(["2: 201"]);
+    const bare = new ServerDriver().demand(9).request(1, "k").reply(1).feed(forget);
+    expect(bare.request(2, "k").runs).toEqual([1, 2]);
+  });
+});
+
 describe("revoking", () => {
   const revoke = { type: "revoke", reason: "revoked" } as const;
 
@@ -371,10 +403,21 @@ describe("revoking", () => {
     expect(server.reply(2).answers).toEqual(["4: 202"]);
   });
 
-  it("keeps what was answered before", () => {
-    const server = new ServerDriver({ replyCache: true }).demand(9).request(1, "k").reply(1).feed(revoke);
-    expect(server.request(2, "k").answers).toEqual(["1: 201", "2: 201"]);
-    expect(server.runs).toEqual([1]);
+  it("forgets what was answered before: a repeat runs, and what it gets is remembered", () => {
+    const server = new ServerDriver({ replyCache: { maxBytes: 20, maxAgeMs: 100 } }).demand(9);
+    const reply = (ticket: number) => server.feed({ type: "reply", ticket, body: [new Uint8Array(14)] });
+    server.request(1, "k");
+    reply(1).feed(revoke);
+    expect(server.machine).toMatchObject({ cached: 0, deadline: undefined });
+    server.now = 50;
+    server.request(2, "k");
+    expect([server.runs, server.answers]).toEqual([[1, 2], ["1: 0"]]);
+    expect(reply(2).machine, "what was forgotten takes no room").toMatchObject({ cached: 1, deadline: 150 });
+    server.request(3, "k");
+    expect([server.runs, server.answers]).toEqual([
+      [1, 2],
+      ["1: 0", "2: 0", "3: 0"],
+    ]);
   });
 
   it("twice counts each request once", () => {

@@ -96,4 +96,9 @@ export class HandClock implements Scheduler {
     }
     this.#now = now;
   }
+
+  /** The process stands still: what is due until `now` fires late, with the next `until`. */
+  standStill(now: number): void {
+    this.#now = now;
+  }
 }
