@@ -1,5 +1,5 @@
 import type { ClaimReason } from "./star-messages.js";
-import type { StarRole } from "./wire.js";
+import { MAX_EPOCH, type StarRole } from "./wire.js";
 
 /**
  * The lowest epoch of this role above all that are known. The primary's are odd and the backup's even, so that the two are never
@@ -8,6 +8,15 @@ import type { StarRole } from "./wire.js";
 export function nextEpoch(known: number, role: StarRole): number {
   const parity = role === "primary" ? 1 : 0;
   return known + 1 + ((known + 1 + parity) % 2);
+}
+
+/** What is wrong with an epoch that was granted to a claim of at least `minEpoch`, if anything is. */
+export function epochFault(epoch: number, minEpoch: number): string | undefined {
+  // What is not above all that is known would not keep a deposed node's writes out.
+  if (epoch < minEpoch) return `the epoch granted is ${epoch}, which is below ${minEpoch}`;
+  // The peer could not read it.
+  if (epoch > MAX_EPOCH) return `the epoch granted is ${epoch}, beyond 2^52`;
+  return undefined;
 }
 
 /** A lease is renewed when a third of it is over, so that two more tries fit in. */

@@ -1,6 +1,6 @@
-import { Claim, nextEpoch } from "./claim.js";
+import { Claim, epochFault, nextEpoch } from "./claim.js";
 import type { BinaryStarInput, BinaryStarOutput, ClaimReason } from "./star-messages.js";
-import { MAX_EPOCH, type StarRole } from "./wire.js";
+import type { StarRole } from "./wire.js";
 
 /** What whoever grants epochs says of a claim. */
 export type ClaimAnswer = BinaryStarInput & {
@@ -120,11 +120,8 @@ export class Claims {
   }
 
   #granted(claim: Claim, epoch: number, leaseMs: number | undefined): ClaimOutcome {
-    // What is not above all that is known would not keep a deposed node's writes out.
-    if (epoch < claim.epoch)
-      return { type: "denied", reason: `the epoch granted is ${epoch}, which is below ${claim.epoch}` };
-    // The peer could not read it.
-    if (epoch > MAX_EPOCH) return { type: "denied", reason: `the epoch granted is ${epoch}, beyond 2^52` };
+    const fault = epochFault(epoch, claim.epoch);
+    if (fault !== undefined) return { type: "denied", reason: fault };
     claim.granted(epoch, leaseMs);
     this.learn(epoch);
     return GRANTED;

@@ -1,5 +1,6 @@
 import { Fifo, failureText, type Scheduler } from "@seaworthy/core";
 import type { Arbiter, Lease } from "./arbiter.js";
+import { epochFault } from "./claim.js";
 import type { BinaryStarInput, BinaryStarOutput } from "./star-messages.js";
 import type { StarRole } from "./wire.js";
 
@@ -41,20 +42,23 @@ export class Epochs {
   readonly #feed: (input: BinaryStarInput) => void;
   readonly #held = new Map<number, Holding>();
   readonly #toSave = new Fifo<Saving>();
-  #saved = 0;
+  #saved: number;
   #isSaving = false;
   #releasing = 0;
   #settled: (() => void)[] = [];
 
+  /** @param saved - what the store holds at the beginning, which the machine knows from it */
   constructor(
     role: StarRole,
     arbiter: Arbiter | undefined,
     store: EpochStore | undefined,
+    saved: number,
     feed: (input: BinaryStarInput) => void,
   ) {
     this.#role = role;
     this.#arbiter = arbiter;
     this.#store = store;
+    this.#saved = saved;
     this.#feed = feed;
   }
 
@@ -93,8 +97,12 @@ export class Epochs {
     this.#held.set(claim, holding);
     const denied = (reason: string): void => this.#feed({ type: "denied", claim, reason });
     const failed = (error: unknown): void => denied(failureText(error));
-    const grant = (epoch: number, leaseMs: number | undefined): void =>
+    const grant = (epoch: number, leaseMs: number | undefined): void => {
+      // Judged before it is written down: what the store holds would be worse than what it held.
+      const fault = epochFault(epoch, minEpoch);
+      if (fault !== undefined) return denied(fault);
       this.#save({ epoch, done: () => this.#feed({ type: "granted", claim, epoch, leaseMs }), failed });
+    };
     const arbiter = this.#arbiter;
     if (arbiter === undefined) return grant(minEpoch, undefined);
     const { signal } = holding.abort;

@@ -84,7 +84,7 @@ export function wireStar(
   );
   subscriber.subscribe(new Uint8Array(0));
   subscriber.subscribe(RECORD_TOPIC);
-  const epochs = new Epochs(machine.role, arbiter, store, (input) => host.feed(input));
+  const epochs = new Epochs(machine.role, arbiter, store, machine.epoch, (input) => host.feed(input));
 
   function perform(output: BinaryStarOutput): void {
     switch (output.type) {

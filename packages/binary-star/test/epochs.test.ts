@@ -68,9 +68,9 @@ class HandStore implements EpochStore {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const lease = (epoch: number, durationMs = 100): Lease => ({ epoch, durationMs });
 
-function make(arbiter?: Arbiter, store?: EpochStore) {
+function make(arbiter?: Arbiter, store?: EpochStore, saved = 0) {
   const fed: BinaryStarInput[] = [];
-  const epochs = new Epochs("backup", arbiter, store, (input) => fed.push(input));
+  const epochs = new Epochs("backup", arbiter, store, saved, (input) => fed.push(input));
   return {
     fed,
     epochs,
@@ -266,6 +266,33 @@ describe("with a store", () => {
     expect(arbiter.released).toEqual([4]);
   });
 
+  it.each([
+    [1, "the epoch granted is 1, which is below 12"],
+    [2 ** 52 + 1, `the epoch granted is ${2 ** 52 + 1}, beyond 2^52`],
+  ])("an epoch that does not do is not written down: %i", async (epoch, reason) => {
+    const store = new HandStore();
+    const arbiter = new HandArbiter();
+    const { fed, claim, release } = make(arbiter, store);
+    claim(1, 12);
+    await arbiter.answer(lease(epoch));
+    expect(store.saving).toEqual([]);
+    expect(fed).toEqual([{ type: "denied", claim: 1, reason }]);
+    release(1);
+    expect(arbiter.released).toEqual([epoch]);
+  });
+
+  it("what it held at the beginning is not written over by less, nor again", async () => {
+    const store = new HandStore();
+    const { fed, claim, remember } = make(undefined, store, 9);
+    remember(8);
+    claim(1, 4);
+    remember(9);
+    expect(store.saving).toEqual([]);
+    expect(fed).toEqual([{ type: "granted", claim: 1, epoch: 4, leaseMs: undefined }]);
+    remember(10);
+    expect(await store.finish()).toBe(10);
+  });
+
   it("one after the other, and none that is not above the one before", async () => {
     const store = new HandStore();
     const { fed, claim, remember } = make(undefined, store);
@@ -289,7 +316,7 @@ describe("with a store", () => {
 describe("what is to be written down because of what was", () => {
   it("waits its turn, too", async () => {
     const store = new HandStore();
-    const epochs: Epochs = new Epochs("backup", undefined, store, (input) => {
+    const epochs: Epochs = new Epochs("backup", undefined, store, 0, (input) => {
       if (input.type !== "granted") return;
       epochs.perform({ type: "remember", epoch: 5 });
       epochs.perform({ type: "remember", epoch: 7 });

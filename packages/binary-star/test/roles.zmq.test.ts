@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -451,6 +451,27 @@ describe("epochs", () => {
     star.connect(peer.states);
     expect((await denied)[0].reason).toContain("ENOENT");
     expect(star.view()).toMatchObject({ state: "primary", epoch: 0 });
+  });
+
+  it("of an arbiter that has forgotten those before do not lower what the file holds", async () => {
+    const epochFile = join(folder, "epoch");
+    writeFileSync(epochFile, "9\n");
+    const peer = await barePeer([Buffer.from("2")]);
+    const arbiter = new MemoryArbiter({ leaseMs: 60_000, clock: systemScheduler });
+    const star = newStar({
+      role: "primary",
+      epochFile,
+      arbiter: {
+        acquire: () => arbiter.acquire({ minEpoch: 1 }),
+        renew: (lease) => arbiter.renew(lease),
+        release: (lease) => arbiter.release(lease),
+      },
+    });
+    const denied = once(star, "claim-denied");
+    star.connect(peer.states);
+    expect((await denied)[0].reason).toBe("the epoch granted is 1, which is below 11");
+    await star.close();
+    expect(readFileSync(epochFile, "utf8")).toBe("9\n");
   });
 });
 
