@@ -75,7 +75,7 @@ export class Claims {
     this.#count += 1;
     const claim = new Claim(this.#count, epoch, because, now, this.#timeoutMs);
     this.#current = claim;
-    if (!this.#asks) return this.#granted(claim, epoch, undefined);
+    if (!this.#asks) return this.#granted(claim, epoch, undefined, now);
     this.#put({ type: "claim", claim: claim.number, epoch });
     return undefined;
   }
@@ -93,7 +93,7 @@ export class Claims {
     if (claim?.number !== answer.claim) return undefined;
     switch (answer.type) {
       case "granted":
-        return claim.isGranted ? undefined : this.#granted(claim, answer.epoch, answer.leaseMs);
+        return claim.isGranted ? undefined : this.#granted(claim, answer.epoch, answer.leaseMs, now);
       case "denied":
         return claim.isGranted ? undefined : { type: "denied", reason: answer.reason };
       case "renewed":
@@ -119,11 +119,18 @@ export class Claims {
     return undefined;
   }
 
-  #granted(claim: Claim, epoch: number, leaseMs: number | undefined): ClaimOutcome {
+  #granted(claim: Claim, epoch: number, leaseMs: number | undefined, now: number): ClaimOutcome | undefined {
     const fault = epochFault(epoch, claim.epoch);
     if (fault !== undefined) return { type: "denied", reason: fault };
+    // The peer has told of more while arbiter or disk took their time.
+    if (epoch <= this.#known) return this.#claimAnew(claim, now);
     claim.granted(epoch, leaseMs);
     this.learn(epoch);
     return GRANTED;
+  }
+
+  #claimAnew({ because }: Claim, now: number): ClaimOutcome | undefined {
+    this.giveBack();
+    return this.claim(because, now);
   }
 }

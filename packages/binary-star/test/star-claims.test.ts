@@ -46,6 +46,29 @@ describe("a claim", () => {
     expect(node.machine.state).toBe("passive");
   });
 
+  it.each([
+    ["a starting primary", () => lone("primary", asks).peerDies(), 1, "backup", 8, 9],
+    ["a promoting primary", () => passivePrimary(asks).peerDies(), 3, "passive", 8, 9],
+    ["a promoting backup", () => passiveBackup(asks).peerDies(), 2, "passive", 7, 8],
+  ] as const)(
+    "is given back and made anew where the peer has told of higher epochs meanwhile: %s",
+    (_who, make, first, state, heard, claimed) => {
+      const node = make();
+      node.vote();
+      const { state: before } = node.machine;
+      expect(node.take().at(-1)).toBe(`claim 1 for ${first}`);
+      node.until(2100).hear(state, heard);
+      expect(node.take()).toEqual([`remember ${heard}`]);
+      expect(node.feed(granted(1, first)).take()).toEqual(["release 1", `claim 2 for ${claimed}`]);
+      expect(node.machine.state).toBe(before);
+      expect(node.isServing).toBe(false);
+      expect(node.feed(granted(1, 99)).take(), "the first is over").toEqual([]);
+      expect(node.feed(granted(2, claimed)).take()).toEqual([`remember ${claimed}`, `activate ${claimed}`]);
+      expect(node.isServing).toBe(true);
+      expect(node.told("claim-denied")).toEqual([]);
+    },
+  );
+
   it("that was denied leaves the node as it was, and is tried again when there is reason", () => {
     const primary = activePrimary(asks).feed({ type: "denied", claim: 1, reason: "another holds the lease" });
     expect(primary.machine).toMatchObject({ state: "primary", stats: { claimsDenied: 1 } });
