@@ -19,6 +19,29 @@ describe("a process that stands still", () => {
     expect(node.until(11_000).vote()).toBe(true);
   });
 
+  // It has looked around less than two of its heartbeats ago, and is in no doubt: nothing but this keeps it from taking over.
+  it.each([
+    ["longer than a heartbeat, and less than two", { heartbeatMs: 1000, heardAt: 100, pauseMs: 1500 }],
+    [
+      "shorter than a heartbeat, and that of its peer is shorter still",
+      { heartbeatMs: 200, heardAt: 1000, pauseMs: 500 },
+    ],
+  ])(
+    "a process that was paused reads first, however short the pause was: %s",
+    (_long, { heartbeatMs, heardAt, pauseMs }) => {
+      const node = lone("backup")
+        .until(heardAt)
+        .hear("active", 1, heartbeatMs)
+        .until(1100)
+        .standStill(pauseMs);
+      expect(node.vote(), "a client's request is read first").toBe(false);
+      expect(node.machine.state).toBe("passive");
+      node.hear("active", 1, heartbeatMs).wake(pauseMs);
+      expect(node.vote()).toBe(false);
+      expect([node.machine.state, node.machine.stats.peerExpired]).toEqual(["passive", 0]);
+    },
+  );
+
   it("a vote counts only when the peer was found dead, not when only time has passed", () => {
     const node = passiveBackup();
     node.now = 2500;
