@@ -23,6 +23,9 @@ export class Claims {
   readonly #asks: boolean;
   readonly #put: (output: BinaryStarOutput) => void;
   #known: number;
+  /** The highest epoch of which it was said that it could not be written down. */
+  #unkept = 0;
+  #isToBeKept = false;
   #count = 0;
   #current: Claim | undefined;
 
@@ -63,6 +66,25 @@ export class Claims {
     if (epoch <= this.#known) return;
     this.#known = epoch;
     this.#put({ type: "remember", epoch });
+  }
+
+  /**
+   * An epoch that was learned could not be written down.
+   *
+   * @returns whether this is the first time that it could not
+   */
+  notKept(epoch: number): boolean {
+    this.#isToBeKept = true;
+    if (epoch <= this.#unkept) return false;
+    this.#unkept = epoch;
+    return true;
+  }
+
+  /** What could not be written down is tried again: a disk that was full may have room by now. */
+  keepAgain(): void {
+    if (!this.#isToBeKept) return;
+    this.#isToBeKept = false;
+    this.#put({ type: "remember", epoch: this.#known });
   }
 
   /**

@@ -160,6 +160,7 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
       case "fell-behind":
         return this.#step("fell-behind");
       case "not-remembered":
+        if (!this.#claims.notKept(input.epoch)) return;
         return this.#report({ type: "epoch-not-kept", at: now, epoch: input.epoch, reason: input.reason });
       case "stalled":
         this.#peer?.stalled(now);
@@ -182,7 +183,9 @@ export class BinaryStarMachine implements Machine<BinaryStarInput, BinaryStarOut
       this.#report({ type: "peer-expired", at: now, silentMs });
     }
     this.#conclude(this.#claims.judge(now));
-    if (now >= peer.sendAt) this.#publish();
+    if (now < peer.sendAt) return;
+    this.#publish();
+    this.#claims.keepAgain();
   }
 
   /** How long this node may be silent until its peer takes it for dead. */

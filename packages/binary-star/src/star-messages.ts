@@ -121,7 +121,7 @@ export type BinaryStarEvent =
   /** Both were passive: this node claims. */
   | (StatusEvent & { readonly type: "double-passive-resolved" })
   | (StatusEvent & { readonly type: "claim-denied"; readonly reason: string })
-  /** The epoch could not be written down; a later life of this node may not know of it. */
+  /** The epoch could not be written down; a later life of this node may not know of it. Tried again with each heartbeat, and told once. */
   | (StatusEvent & { readonly type: "epoch-not-kept"; readonly epoch: number; readonly reason: string })
   /** The lease could not be renewed; it is tried again until it is over. */
   | (StatusEvent & { readonly type: "renewal-failed"; readonly reason: string })

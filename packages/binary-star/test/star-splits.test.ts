@@ -155,6 +155,21 @@ describe("epochs", () => {
     ]);
   });
 
+  it("what could not be kept in mind is tried again with each heartbeat until it is, and told once", () => {
+    const node = passiveBackup();
+    const full = (epoch: number) => node.feed({ type: "not-remembered", epoch, reason: "full" });
+    full(1).take();
+    expect(node.until(999).hear("active", 1).take()).toEqual([]);
+    expect(node.until(1000).take()).toEqual(["remember 1"]);
+    expect(full(1).until(2000).hear("active", 1).take()).toEqual(["remember 1"]);
+    expect(node.until(3000).take(), "it has been written down").toEqual([]);
+    expect(node.told("epoch-not-kept")).toHaveLength(1);
+    full(1);
+    expect(node.hear("active", 3).take(), "of several, the highest").toEqual(["remember 3"]);
+    expect(full(3).until(4000).take()).toEqual(["remember 3"]);
+    expect(node.told("epoch-not-kept").map(({ epoch }) => epoch)).toEqual([1, 3]);
+  });
+
   it("beyond 2^52 there are none: the claim is denied, where the peer could not read it", () => {
     const node = lone("primary").hear("backup", 2 ** 52);
     expect(node.machine.state).toBe("primary");
