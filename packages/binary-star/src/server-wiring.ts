@@ -75,7 +75,8 @@ export function wireStarServer(
 ): WiredStarServer {
   let fenced = 0;
   let isClosing = false;
-  let hasLeftInOffice = false;
+  /** The epoch that it was sure to be active in when it left. */
+  let leftIn: number | undefined;
   const pair = wireStar(star, {
     transport,
     scheduler,
@@ -141,7 +142,7 @@ export function wireStarServer(
 
   /** The lease may be over, or the process may have stood still, since the request was taken in, or while its reply waited. */
   function mayLeave(epoch: number): boolean {
-    if (hasLeftInOffice || (star.isServing(pair.now()) && star.epoch === epoch)) return true;
+    if (epoch === leftIn || (star.isServing(pair.now()) && star.epoch === epoch)) return true;
     fenced += 1;
     owner.status({ type: "reply-fenced", at: pair.now() });
     return false;
@@ -161,8 +162,8 @@ export function wireStarServer(
     bindPeer: (endpoint) => pair.bind(endpoint),
     connectPeer: (endpoint) => pair.connect(endpoint),
     async close(lingerMs) {
-      // Replies that are in line now were made in office; there will be no others.
-      hasLeftInOffice = star.isServing(pair.now());
+      // Replies of this epoch that are in line now were made in office; there will be no others.
+      if (star.isServing(pair.now())) leftIn = star.epoch;
       await Promise.all([router.close(lingerMs), pair.close(Math.max(lingerMs, LAST_WORD_MS))]);
       host.stop();
     },

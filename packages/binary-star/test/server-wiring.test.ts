@@ -391,6 +391,18 @@ describe("closing", () => {
     expect(star.state).toBe("left");
   });
 
+  it("lets no reply leave that was in line in an earlier epoch", async () => {
+    const { ask, reply, hear, wired, router, star } = active();
+    ask(1);
+    reply(1);
+    hear("passive", 2);
+    ask(2);
+    reply(2);
+    expect([star.state, star.epoch]).toEqual(["active", 3]);
+    await wired.close(500);
+    expect(router.wanted.map((isWanted) => isWanted?.())).toEqual([false, true]);
+  });
+
   it("of a node that is not sure to be active lets no reply leave", async () => {
     const { ask, reply, hear, wired, router } = active();
     ask(1);
