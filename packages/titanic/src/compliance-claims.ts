@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   bytes,
   type CaseDefinition,
+  freshId,
   hex,
   LONG_MS,
   plain,
@@ -234,6 +235,37 @@ export const claimCases: readonly CaseDefinition[] = [
       heard.length = 0;
       await first.requeue(id);
       await bench.until("the other store hears of it again", async () => heard.includes(hex(bytes("a"))));
+    },
+  },
+  {
+    name: "tells the other stores of what one has removed, whatever its state, also when it was not there",
+    needs: "shared",
+    async run(bench) {
+      const [first, second, third] = [await bench.open(), await bench.open(), await bench.open()];
+      const heard = [first, second, third].map((store) => {
+        const ids: string[] = [];
+        store.onRemoved((id) => ids.push(hex(id)));
+        return ids;
+      });
+      const done = await bench.addDone(second, [bytes("reply")]);
+      const dead = await bench.addDead(second, "failure");
+      const waiting = await bench.add(first);
+      const claimed = await bench.add(first);
+      await bench.claim(second, 2);
+      const crowd = await Promise.all(Array.from({ length: 500 }, () => bench.add(first)));
+      const gone = freshId();
+      const ids = [done, dead, waiting, claimed, ...crowd, gone];
+      const removed = await Promise.all(ids.map((id) => first.remove(id, 0)));
+      assert.deepEqual(
+        removed,
+        ids.map((id) => id !== gone),
+      );
+      // A store may say so more than once, and in any order.
+      const all = [...new Set(ids.map(hex))].sort();
+      for (const theirs of heard.slice(1))
+        await bench.until("the other stores hear of all", async () => new Set(theirs).size === all.length);
+      for (const theirs of heard.slice(1)) assert.deepEqual([...new Set(theirs)].sort(), all);
+      assert.deepEqual(heard[0], []);
     },
   },
 ];

@@ -23,10 +23,17 @@ export class LedgerPort {
   readonly #ledger: Ledger;
   /** Is told of what has been taken in or requeued through this port. */
   readonly #tell: (service: Uint8Array) => void;
+  /** Is told of what has been removed through this port. */
+  readonly #tellRemoved: (id: Uint8Array) => void;
 
-  constructor(ledger: Ledger, tell: (service: Uint8Array) => void = () => {}) {
+  constructor(
+    ledger: Ledger,
+    tell: (service: Uint8Array) => void = ignore,
+    tellRemoved: (id: Uint8Array) => void = ignore,
+  ) {
     this.#ledger = ledger;
     this.#tell = tell;
+    this.#tellRemoved = tellRemoved;
   }
 
   add(request: NewRequest, done: Done<Added>, failed: Failed): void {
@@ -44,7 +51,11 @@ export class LedgerPort {
 
   remove(id: Uint8Array, keyRetentionMs: number, done: Done<boolean>, failed: Failed): void {
     const { changes } = this.#ledger;
-    this.#ledger.change((draft) => changes.remove(draft, id, keyRetentionMs), done, failed);
+    const removed = (wasThere: boolean): void => {
+      done(wasThere);
+      this.#tellRemoved(id);
+    };
+    this.#ledger.change((draft) => changes.remove(draft, id, keyRetentionMs), removed, failed);
   }
 
   claim(

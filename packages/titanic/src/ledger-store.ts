@@ -22,6 +22,7 @@ export abstract class LedgerStore implements TitanicStore {
   abstract open(): Promise<void>;
   abstract close(): Promise<void>;
   abstract onWork(listener: (service: Uint8Array) => void): void;
+  abstract onRemoved(listener: (id: Uint8Array) => void): void;
 
   /** From now on, calls go to this port. */
   protected attach(port: LedgerPort): void {

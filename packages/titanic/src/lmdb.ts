@@ -95,6 +95,9 @@ export class LmdbStore extends LedgerStore {
   /** Nobody else takes requests in here, so it is never called. */
   onWork(): void {}
 
+  /** Nor does anybody else remove any. */
+  onRemoved(): void {}
+
   async #lockAndOpen(): Promise<void> {
     await prepareFolder(this.#folder);
     const lock = await lockFolder(this.#folder, this.#options.lockWaitMs, () => this.#lose());

@@ -16,6 +16,8 @@ const SURROUNDINGS: LedgerSurroundings = {
   defer: queueMicrotask,
 };
 
+type Listener = (word: Uint8Array) => void;
+
 /** What several stores have in common. */
 class Memory {
   readonly ledger: Ledger;
@@ -39,7 +41,8 @@ class Memory {
  */
 export class MemoryStore extends LedgerStore {
   readonly #memory: Memory;
-  readonly #listeners: ((service: Uint8Array) => void)[] = [];
+  readonly #workListeners: Listener[] = [];
+  readonly #removalListeners: Listener[] = [];
 
   /**
    * @param options - limits; or another store, which this one then shares everything with, as two servers share a
@@ -54,7 +57,10 @@ export class MemoryStore extends LedgerStore {
   async open(): Promise<void> {
     await this.#memory.open();
     this.#memory.stores.add(this);
-    this.attach(new LedgerPort(this.#memory.ledger, (service) => this.#tellOthers(service)));
+    const toldOfWork = (service: Uint8Array): void =>
+      this.#tellOthers((store) => store.#workListeners, service);
+    const toldOfRemoval = (id: Uint8Array): void => this.#tellOthers((store) => store.#removalListeners, id);
+    this.attach(new LedgerPort(this.#memory.ledger, toldOfWork, toldOfRemoval));
   }
 
   async close(): Promise<void> {
@@ -65,13 +71,17 @@ export class MemoryStore extends LedgerStore {
   }
 
   onWork(listener: (service: Uint8Array) => void): void {
-    this.#listeners.push(listener);
+    this.#workListeners.push(listener);
   }
 
-  #tellOthers(service: Uint8Array): void {
+  onRemoved(listener: (id: Uint8Array) => void): void {
+    this.#removalListeners.push(listener);
+  }
+
+  #tellOthers(listenersOf: (store: MemoryStore) => readonly Listener[], word: Uint8Array): void {
     for (const store of this.#memory.stores) {
       if (store === this) continue;
-      for (const listener of store.#listeners) listener(service);
+      for (const listener of listenersOf(store)) listener(word);
     }
   }
 }

@@ -397,8 +397,8 @@ export const SWEEP: Statement<{ readonly swept: number }> = statement(
   SELECT ${count("removed")} + ${count("forgotten")} AS swept`,
 );
 
-/** Tells other servers of services: channel, services in hexadecimal. */
+/** Tells other servers of something: channels, and what is said on each. */
 export const NOTIFY: Statement<unknown> = statement(
   "notify",
-  "SELECT pg_notify($1, service) FROM unnest($2::text[]) AS service",
+  "SELECT pg_notify(channel, word) FROM unnest($1::text[], $2::text[]) AS words (channel, word)",
 );

@@ -60,7 +60,8 @@ export class PostgresStore implements TitanicStore {
   readonly #listener: Listener;
   readonly #lanes: Lanes;
   readonly #held = new HeldLeases();
-  readonly #listeners: ((service: Uint8Array) => void)[] = [];
+  readonly #workListeners: ((service: Uint8Array) => void)[] = [];
+  readonly #removalListeners: ((id: Uint8Array) => void)[] = [];
   #life: Life = "new";
   #closing: Promise<void> | undefined;
 
@@ -71,8 +72,13 @@ export class PostgresStore implements TitanicStore {
     this.#options = resolvePostgresOptions(options);
     this.#database = new Database(this.#options);
     this.#lanes = new Lanes(this.#database, this.#options);
-    this.#listener = new Listener(this.#options, (service) => {
-      for (const listener of this.#listeners) listener(service);
+    this.#listener = new Listener(this.#options, {
+      work: (service) => {
+        for (const listener of this.#workListeners) listener(service);
+      },
+      removed: (id) => {
+        for (const listener of this.#removalListeners) listener(id);
+      },
     });
   }
 
@@ -108,6 +114,8 @@ export class PostgresStore implements TitanicStore {
   async remove(id: Uint8Array, keyRetentionMs: number): Promise<boolean> {
     const removed = await this.#ready().remove.submit({ id, keyRetentionMs });
     this.#held.drop(id);
+    // Also if there was none: an earlier try may have removed it, and its outcome been lost.
+    this.#listener.tellRemoved(id);
     return removed;
   }
 
@@ -187,7 +195,11 @@ export class PostgresStore implements TitanicStore {
   }
 
   onWork(listener: (service: Uint8Array) => void): void {
-    this.#listeners.push(listener);
+    this.#workListeners.push(listener);
+  }
+
+  onRemoved(listener: (id: Uint8Array) => void): void {
+    this.#removalListeners.push(listener);
   }
 
   /** Asked again after a wait: what was true before may be so no more. */

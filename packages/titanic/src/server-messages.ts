@@ -39,7 +39,7 @@ export type TitanicServerInput =
   | { readonly type: "work"; readonly service: Uint8Array }
   /** Look through the store for work at once: an operator has requeued something. */
   | { readonly type: "look" }
-  /** An operator has removed a request: whoever works on it can stop. */
+  /** Another server or an operator has removed a request: whoever works on it can stop. */
   | { readonly type: "removed"; readonly id: Uint8Array }
   /** Begin no more; what is worked on may finish. */
   | { readonly type: "close" }

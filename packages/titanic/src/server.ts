@@ -188,6 +188,7 @@ export class TitanicServer extends Role<TitanicServerEvent> {
     });
     this.#wired = wired;
     this.#store.onWork((service) => wired.feed({ type: "work", service }));
+    this.#store.onRemoved((id) => wired.feed({ type: "removed", id }));
     for (const endpoint of this.#endpoints) wired.connect(endpoint);
   }
 

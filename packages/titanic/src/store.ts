@@ -23,7 +23,8 @@ export interface TitanicStore {
   /** What became of a request; `undefined` if it is not here (any more). */
   find(id: Uint8Array): Promise<Found | undefined>;
   /**
-   * Forgets a request, its reply with it, whatever its state. Whoever works on it learns so when the outcome is stored.
+   * Forgets a request, its reply with it, whatever its state. Other servers are told ({@link onRemoved}); one that does
+   * not hear of it learns so when it renews its lease, or stores the outcome.
    *
    * @param keyRetentionMs - for how long its key is known from now on
    * @returns whether there was one
@@ -90,6 +91,11 @@ export interface TitanicStore {
    * call it; a shared one may miss some, so servers look for themselves from time to time.
    */
   onWork(listener: (service: Uint8Array) => void): void;
+  /**
+   * Tells of requests that other servers have removed, also of those that were not there: whoever works on one can stop.
+   * Stores that are not shared never call it; a shared one may miss some, which is noticed when leases are renewed.
+   */
+  onRemoved(listener: (id: Uint8Array) => void): void;
 }
 
 /** A request as a server takes it in. */

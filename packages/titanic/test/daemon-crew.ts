@@ -9,7 +9,7 @@ import {
   type MajordomoRequest,
   MajordomoWorker,
 } from "@seaworthy/majordomo";
-import { afterEach } from "vitest";
+import { afterEach, expect, vi } from "vitest";
 import { killPrograms, ProgramProcess } from "../../majordomo/test/daemon-process.js";
 import { decodeAnswer, encodeId, encodeSubmit, parseId, type TitanicAnswer } from "../src/wire.js";
 
@@ -48,8 +48,10 @@ export class TitanicProcess extends ProgramProcess {
 export class Crew {
   readonly endpoint: string;
   readonly #client = new MajordomoClient({ timeoutMs: 20_000 });
+  readonly #broker: MajordomoBroker;
 
-  private constructor(endpoint: string) {
+  private constructor(broker: MajordomoBroker, endpoint: string) {
+    this.#broker = broker;
     this.endpoint = endpoint;
     this.#client.connect(endpoint);
     cleanUps.push(() => this.#client.close());
@@ -58,7 +60,12 @@ export class Crew {
   static async muster(): Promise<Crew> {
     const broker = new MajordomoBroker({ lingerMs: 0 });
     cleanUps.push(() => broker.close());
-    return new Crew(await broker.bind("tcp://127.0.0.1:*"));
+    return new Crew(broker, await broker.bind("tcp://127.0.0.1:*"));
+  }
+
+  /** Resolves when so many requests wait in the broker's lines. */
+  async waiting(count: number): Promise<void> {
+    await vi.waitFor(() => expect(this.#broker.stats().waiting).toBe(count), { timeout: 20_000 });
   }
 
   /** Starts a server and waits until it is ready. */

@@ -1,3 +1,4 @@
+import type { MajordomoRequest } from "@seaworthy/majordomo";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { hasPostgres, PostgresServer } from "../../../test/harness/postgres.js";
 import { Crew, TitanicProcess } from "./daemon-crew.js";
@@ -59,6 +60,29 @@ describe.skipIf(!hasPostgres())("titanic --postgres", { timeout: 120_000 }, () =
     expect(await crew.reply(dead)).toBe("unknown");
     server.signal("SIGTERM");
     expect(await server.exit).toBe(0);
+  });
+
+  it("fault: what is dropped while it waits in the broker's line never runs", async () => {
+    const worker = crew.worker("echo");
+    const take = async (): Promise<MajordomoRequest> => (await worker.next()).value;
+    const server = await crew.serve([...at, "--lease", "600000"]);
+    const busy = await crew.submit("echo", "busy");
+    const first = await take();
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n++) ids.push(await crew.submit("echo", `dropped ${n}`));
+    await crew.waiting(5);
+    const drop = await TitanicProcess.run(["drop", ...ids, ...at]);
+    expect(drop).toEqual({ code: 0, out: ids.map((id) => `${id} dropped`), err: [] });
+    await crew.waiting(0);
+    const last = await crew.submit("echo", "last");
+    await crew.waiting(1);
+    first.reply("done");
+    expect(String((await take()).body[0])).toBe("last");
+    expect(await crew.reply(last)).toBe("pending");
+    for (const id of ids) expect(await crew.reply(id)).toBe("unknown");
+    while ((await crew.reply(busy)) === "pending");
+    server.signal("SIGKILL");
+    await server.exit;
   });
 });
 

@@ -201,4 +201,67 @@ describe.skipIf(!hasPostgres())("several servers on one database", { timeout: 60
       expect(bySecond.heard).toEqual(["echo"]);
     });
   });
+
+  describe("tell each other of what they remove", () => {
+    const removals = (store: PostgresStore): Set<string> => {
+      const heard = new Set<string>();
+      store.onRemoved((id) => heard.add(hex(id)));
+      return heard;
+    };
+
+    it("in words that are not too long, however much it is at once", async () => {
+      await using stores = new Stores(database);
+      const [first, second] = [await stores.open(), await stores.open()];
+      const [byFirst, bySecond] = [removals(first), removals(second)];
+      const requests = Array.from({ length: 2000 }, () => request());
+      await Promise.all(requests.map((each) => first.add(each)));
+      await claim(second, 2000, LONG_MS);
+      await Promise.all(requests.map(({ id }) => first.remove(id, 0)));
+      const ids = new Set(requests.map(({ id }) => hex(id)));
+      await eventually(() => bySecond).toEqual(ids);
+      expect(byFirst.size).toBe(0);
+    });
+
+    it("also when they are closed at once", async () => {
+      await using stores = new Stores(database);
+      const [first, second] = [await stores.open(), await stores.open()];
+      const bySecond = removals(second);
+      const taken = request();
+      await first.add(taken);
+      await first.remove(taken.id, 0);
+      await first.close();
+      await eventually(() => bySecond).toEqual(new Set([hex(taken.id)]));
+    });
+
+    it("and pass over what others say on their channel", async () => {
+      await using stores = new Stores(database);
+      const [first, second] = [await stores.open(), await stores.open()];
+      const bySecond = removals(second);
+      const words = ["", "zz", "ab".repeat(15), "ab".repeat(17), "AB".repeat(16), "ab".repeat(16 * 241)].map(
+        (word) => `SELECT pg_notify('${stores.schema}_gone', '${word}')`,
+      );
+      await administer(database, ...words);
+      const { id } = request();
+      await first.remove(id, 0);
+      // What is said later is heard later: the others would have been heard by now.
+      await eventually(() => bySecond).toEqual(new Set([hex(id)]));
+    });
+
+    it("not while the connection that listens is lost: then the renewal of its lease tells who works on one", async () => {
+      await using stores = new Stores(database);
+      const [first, second] = [await stores.open(), await stores.open()];
+      const bySecond = removals(second);
+      const taken = request();
+      await first.add(taken);
+      const leases = await claim(second, 1, LONG_MS);
+      await administer(
+        database,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND query LIKE '%LISTEN ${stores.schema}_gone%'`,
+      );
+      await first.remove(taken.id, 0);
+      expect(await second.renew(leases, LONG_MS)).toEqual(leases);
+      while (bySecond.size === 0) await first.remove(taken.id, 0);
+    });
+  });
 });

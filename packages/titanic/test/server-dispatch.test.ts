@@ -1,5 +1,6 @@
+import { frameKey } from "@seaworthy/core";
 import { describe, expect, it } from "vitest";
-import { idTextOf, ServerDriver } from "./server-driver.js";
+import { idOf, idTextOf, ServerDriver } from "./server-driver.js";
 
 const nothing = { inFlight: 0, services: 0, missed: 0, storing: 0 };
 
@@ -175,6 +176,31 @@ describe("a request that is closed", () => {
     expect(driver.deeds).toEqual(["abort"]);
     driver.feed({ type: "removed", id: kept?.id as Uint8Array });
     expect(driver.deeds).toHaveLength(1);
+  });
+
+  it("fault: at another server, is given up when that is told, and not when the lease is renewed", () => {
+    const driver = new ServerDriver().begun().offer("a").submit("a").submit("a", "y").clear();
+    driver.store.kept.delete(frameKey(idOf(1)));
+    driver.feed({ type: "removed", id: idOf(1) });
+    expect(driver.deeds).toEqual(["abort"]);
+    expect(driver.running).toEqual(["a y"]);
+    expect(driver.machine).toMatchObject({ stats: { leasesLost: 0 }, load: { inFlight: 1 } });
+  });
+
+  it("fault: at another server, while the store is giving it out to this one, never runs", () => {
+    const driver = new ServerDriver().begun().offer("a").hold("claim").submit("a");
+    driver.store.kept.delete(frameKey(idOf(1)));
+    driver.feed({ type: "removed", id: idOf(1) }).let("claim");
+    expect(driver.did("call")).toEqual(["mmi.service a"]);
+    expect(driver.machine).toMatchObject({ stats: { attempts: 0 }, load: { inFlight: 0 } });
+  });
+
+  it("at another server, of which nothing is heard, is given up when its lease is renewed", () => {
+    const driver = new ServerDriver({ leaseMs: 3000 }).begun().offer("a").submit("a").clear();
+    driver.store.kept.delete(frameKey(idOf(1)));
+    expect(driver.until(999).did("abort")).toEqual([]);
+    expect(driver.until(1000).did("abort")).toHaveLength(1);
+    expect(driver.machine.load).toMatchObject({ inFlight: 0 });
   });
 });
 

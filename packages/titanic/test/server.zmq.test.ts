@@ -258,6 +258,46 @@ it("two servers share a store: each hands out replies of the other", async () =>
   expect([first.stats().completed, second.stats().completed]).toEqual([0, 1]);
 });
 
+it("fault: two servers share a store: what one closes never runs, though it waits for the other in a broker's line", async () => {
+  const [one, two] = [await newBroker(), await newBroker()];
+  const store = new MemoryStore();
+  const options = { leaseMs: 600_000, lookMs: 600_000 };
+  const first = await newServer(one.endpoint, store, options);
+  const second = await newServer(two.endpoint, new MemoryStore(store), options);
+  const [begun, finish] = [signal(), signal()];
+  const ran: string[] = [];
+  const worker = closing(new MajordomoWorker("echo", { heartbeatMs: 200, lingerMs: 0 }));
+  worker.connect(one.endpoint);
+  void worker.serve(async ({ body: [text] }) => {
+    ran.push(String(text));
+    begun.give();
+    await finish.given;
+    return "done";
+  });
+  const [atFirst, atSecond] = [new TspClient(one.endpoint), new TspClient(two.endpoint)];
+  const submit = async (text: string): Promise<string> =>
+    (await atFirst.ask("titanic.request", "echo", text))[1] as string;
+  const waiting = (count: number): Promise<void> =>
+    vi.waitFor(() => expect(one.broker.stats().waiting).toBe(count), { timeout: 10_000 });
+
+  const busy = await submit("busy");
+  await begun.given;
+  const ids: string[] = [];
+  for (let n = 0; n < 20; n++) ids.push(await submit(`closed ${n}`));
+  await waiting(20);
+  for (const id of ids) expect(await atSecond.ask("titanic.close", id)).toEqual(["200"]);
+  await waiting(0);
+  const last = await submit("last");
+  await waiting(1);
+  finish.give();
+  for (const id of [busy, last]) expect(await atFirst.await(id)).toEqual(["200", "done"]);
+  expect(ran).toEqual(["busy", "last"]);
+  for (const id of ids) expect(await atFirst.ask("titanic.reply", id)).toEqual(["400"]);
+  expect(first.stats()).toMatchObject({ attempts: 22, completed: 2, leasesLost: 0, repliesDropped: 0 });
+  expect(second.stats()).toMatchObject({ closed: 20, attempts: 0 });
+  expect(await first.counts()).toEqual({ pending: 0, done: 2, dead: 0 });
+});
+
 it("a broker that is restarted is served again, and nothing that was accepted is lost", async () => {
   const { broker, endpoint } = await newBroker();
   const server = await newServer(endpoint);
