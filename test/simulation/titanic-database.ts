@@ -31,7 +31,13 @@ export class DatabaseStore extends SimulatedStore {
 
   open(seat: Seat, opened: Opened, failed: () => void): void {
     if (this.troubledBy("away")) return failed();
-    const port = new LedgerPort(this.#ledger, (service) => this.#tellOthers(session, service));
+    const toldOfWork = (service: Uint8Array): void =>
+      this.#tellOthers(session, (other) => other.work(service));
+    const toldOfRemoval = (id: Uint8Array): void => {
+      this.witness.told(id);
+      this.#tellOthers(session, (other) => other.removed(id));
+    };
+    const port = new LedgerPort(this.#ledger, toldOfWork, toldOfRemoval);
     const session: Session = new Session(this.witness, seat, port, (mine) => (action, done, refused) => {
       this.witness.asked(mine, action);
       const back = (answer: () => void, ms = this.#travelMs()): void => {
@@ -54,11 +60,11 @@ export class DatabaseStore extends SimulatedStore {
     opened(session);
   }
 
-  #tellOthers(from: Session, service: Uint8Array): void {
+  #tellOthers(from: Session, tell: (other: Seat) => void): void {
     for (const session of this.#sessions) {
       if (!session.isOpen()) this.#sessions.delete(session);
       else if (session !== from && this.random() >= this.setting.lostWords)
-        this.#in(this.#travelMs(), () => session.seat.post(() => session.seat.work(service)));
+        this.#in(this.#travelMs(), () => session.seat.post(() => tell(session.seat)));
     }
   }
 

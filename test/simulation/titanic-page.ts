@@ -25,7 +25,9 @@ export interface Page {
   isRemoved: boolean;
   /** When a client was told that it is closed. */
   closedAt: number;
-  /** The servers that said so. */
-  readonly closedBy: Set<Session>;
+  /** The other servers of its store are told of its removal; those whose word is lost as well. */
+  isTold: boolean;
+  /** The servers that know that it is removed: they have said that it is closed, or heard the store's word. */
+  readonly knownBy: Set<Session>;
   lease: { readonly token: number; readonly session: Session; until: number } | undefined;
 }

@@ -29,6 +29,8 @@ export class ServerTap {
   readonly #asked = new Map<number, { readonly command: Command; readonly at: number }>();
   /** Requests that are at their services. */
   readonly #calls = new Map<number, Page>();
+  /** Requests of which it has just heard that they are removed. */
+  readonly #ending = new Set<Page>();
 
   constructor(world: TitanicWorld, witness: StoreWitness, session: Session) {
     this.#world = world;
@@ -45,7 +47,8 @@ export class ServerTap {
     };
     machine.take = () => {
       const output = take.call(machine);
-      if (output !== undefined) this.#told(output);
+      if (output === undefined) this.#hasEnded();
+      else this.#told(output);
       return output;
     };
     return machine;
@@ -60,6 +63,11 @@ export class ServerTap {
         return this.#world.violated(
           `${this.#session.name} does not understand what it is asked: ${input.reason}`,
         );
+      case "removed": {
+        const page = this.#witness.page(input.id);
+        if (page !== undefined) this.#ending.add(page);
+        return;
+      }
       case "answered":
         this.#calls.delete(input.call);
         return;
@@ -85,16 +93,28 @@ export class ServerTap {
     }
   }
 
+  /** All that follows from what it was told is done. */
+  #hasEnded(): void {
+    if (this.#ending.size === 0) return;
+    for (const page of this.#calls.values())
+      if (this.#ending.has(page))
+        this.#world.violated(
+          `${this.#session.name} still waits for request ${page.order.call}, which is removed`,
+        );
+    for (const page of this.#ending) page.knownBy.add(this.#session);
+    this.#ending.clear();
+  }
+
   #sends(call: number, body: Frames): void {
     const page = this.#session.bodies.get(body);
     if (page === undefined) return;
     const { violated } = this.#world;
     const { name, setting } = this.#session;
-    const { order, closedBy } = page;
+    const { order, knownBy } = page;
     this.#calls.set(call, page);
     this.#session.holding.add(page.id);
-    if (closedBy.has(this.#session))
-      violated(`${name} sends request ${order.call} to its service, which it has closed`);
+    if (knownBy.has(this.#session))
+      violated(`${name} sends request ${order.call} to its service, of which it knows that it is removed`);
     let others = 0;
     for (const at of this.#calls.values()) if (at.order.service === order.service) others += 1;
     if (others > setting.options.maxInFlight)

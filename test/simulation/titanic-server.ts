@@ -34,6 +34,7 @@ export function bootServer(
         if (isAlive()) node.call(task);
       },
       work: (service: Uint8Array) => program?.work(service),
+      removed: (id: Uint8Array) => program?.removed(id),
     };
     const closed = (): void => {
       program = undefined;
@@ -99,6 +100,10 @@ class ServerProgram {
 
   work(service: Uint8Array): void {
     this.#wired.feed({ type: "work", service });
+  }
+
+  removed(id: Uint8Array): void {
+    this.#wired.feed({ type: "removed", id });
   }
 
   /** An operator has changed something in the store. */

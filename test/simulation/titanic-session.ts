@@ -15,6 +15,8 @@ export interface Seat {
   post(task: () => void): void;
   /** Another server has taken in a request for a service. */
   work(service: Uint8Array): void;
+  /** Another server has removed a request. */
+  removed(id: Uint8Array): void;
 }
 
 /** One server's way into a store, from its start to its close or crash. */

@@ -42,7 +42,8 @@ export class StoreWitness {
     this.pages.set(frameKey(id), {
       ...{ id: frameKey(id), bytes: id.slice(), order, question, key: key && frameKey(key) },
       ...{ isStored: false, isAccepted: false, state: "pending", doneAt: NEVER, failures: 0, seen: 0 },
-      ...{ isBeingRemoved: false, isRemoved: false, closedAt: NEVER, closedBy: new Set(), lease: undefined },
+      ...{ isBeingRemoved: false, isRemoved: false, closedAt: NEVER, lease: undefined },
+      ...{ isTold: false, knownBy: new Set() },
     });
   }
 
@@ -123,7 +124,15 @@ export class StoreWitness {
     const page = this.page(id);
     if (page === undefined) return;
     page.closedAt = Math.min(page.closedAt, this.#world.simulation.now());
-    page.closedBy.add(session);
+    page.knownBy.add(session);
+    if (this.#setting.kind === "database" && page.isRemoved && !page.isTold)
+      this.#violated(`tells no other server that request ${page.order.call} is removed`);
+  }
+
+  /** The other servers of the store are told that a request is removed. */
+  told(id: Uint8Array): void {
+    const page = this.page(id);
+    if (page !== undefined) page.isTold = true;
   }
 
   /** A server has opened its disk: all that was promised before is there, and nothing that was forgotten. */
@@ -240,7 +249,9 @@ export class StoreWitness {
       if (lost.includes(given)) {
         if (isMine && page.state === "pending")
           this.#violated(`does not renew the lease of request ${page.order.call}`);
-      } else if (isMine) lease.until = now + leaseMs;
+      } else if (page.isRemoved)
+        this.#violated(`renews the lease of request ${page.order.call}, which is removed`);
+      else if (isMine) lease.until = now + leaseMs;
     }
   }
 

@@ -25,8 +25,9 @@ const LIVENESS_MS = 60_000;
  * Invariants: what a client was told 200 for is there after each crash, until it is closed; it is run, and its reply
  * is its own and stays, or it is dead after exactly `maxAttempts` failures that were seen. One key, one request. Nobody
  * is given a request that another has a lease of, nor one that a server works on that is well; nobody gives back what
- * it does not have. What is closed is never given out again, nor sent by whoever closed it, and nothing of it is left.
- * Nothing is run that was not taken in.
+ * it does not have. What is closed is never given out again, and nothing of it is left; it is neither sent nor waited
+ * for by whoever closed it, or has heard that another has, which all servers of the store are told. Who did not hear
+ * cannot renew its lease. Nothing is run that was not taken in.
  *
  * At the end, with all healed, in bounded time: all is worked off but what nobody has workers for, which delays nobody;
  * with a worker for that, this too. Then the books of all are empty, the stores have exactly what was taken in and not
