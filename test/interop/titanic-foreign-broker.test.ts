@@ -63,6 +63,31 @@ describe.each(WAYS)("our server, behind a bare broker of $version (8/MMI: $mmi)"
     expect(await server.counts()).toEqual({ pending: 0, done: 0, dead: 0 });
   });
 
+  it("what is closed while it waits in that broker's line is run, its reply dropped, and nothing left behind", async () => {
+    const broker = newBroker();
+    const server = await serve(broker);
+    const worker = keep(new BareMdpWorker(broker.endpoint, { version, answer: () => undefined }));
+    const client = new TspClient(broker.endpoint, version);
+    const running = await client.submit("echo", "running");
+    await worker.take(1);
+    const closed: string[] = [];
+    for (const text of ["one", "two"]) closed.push(await client.submit("echo", text));
+    await broker.until(() => broker.asked.filter((name) => name === "echo").length === 3);
+    for (const id of closed) expect(await client.ask("titanic.close", id)).toEqual(["200"]);
+    const next = await client.submit("echo", "next");
+    for (let taken = 1; taken <= 4; taken++) {
+      const given = (await worker.take(taken))[taken - 1];
+      await worker.reply(given as NonNullable<typeof given>, "done");
+    }
+    // 7/MDP has no word by which a request could be taken back.
+    expect(worker.requests.map(({ body }) => String(body))).toEqual(["running", "one", "two", "next"]);
+    for (const id of [running, next]) expect(await client.reply(id)).toEqual(["200", "done"]);
+    for (const id of closed) expect(await client.ask("titanic.reply", id)).toEqual(["400"]);
+    expect(broker.invalid).toEqual([]);
+    expect(server.stats()).toMatchObject({ attempts: 4, completed: 2, closed: 2, inFlight: 0 });
+    expect(await server.counts()).toEqual({ pending: 0, done: 2, dead: 0 });
+  });
+
   it("waits for a worker to come, however often another attempt is over by then", async () => {
     const broker = newBroker();
     const server = await serve(broker, {

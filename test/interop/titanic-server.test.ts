@@ -1,6 +1,6 @@
 import { MajordomoClient } from "@seaworthy/majordomo";
 import { MemoryStore } from "@seaworthy/titanic";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { newReq } from "./bare.js";
 import { keep } from "./keep.js";
 import { VERSIONS } from "./mdp-frames.js";
@@ -86,8 +86,10 @@ describe.each(VERSIONS)("our server, with bare clients of %s", (version) => {
     expect(await server.counts()).toEqual({ pending: 1, done: 0, dead: 0 });
   });
 
-  it("what is closed before it runs never does, and what runs leaves no reply behind", async () => {
-    const { endpoint } = await newBroker();
+  it("what is closed before it runs never does, in the store or in our broker's line, and what runs leaves no reply behind", async () => {
+    const { broker, endpoint } = await newBroker();
+    const waiting = (count: number): Promise<void> =>
+      vi.waitFor(() => expect(broker.stats().waiting).toBe(count), { timeout: 10_000 });
     const server = await newServer(endpoint);
     const client = new TspClient(endpoint, version);
     const early = await client.submit("echo", "closed early");
@@ -95,6 +97,10 @@ describe.each(VERSIONS)("our server, with bare clients of %s", (version) => {
     const worker = keep(new BareMdpWorker(endpoint, { version, answer: () => undefined }));
     const running = await client.submit("echo", "closed late");
     const [given] = await worker.take(1);
+    const inLine = await client.submit("echo", "closed in the line");
+    await waiting(1);
+    expect(await client.ask("titanic.close", inLine)).toEqual(["200"]);
+    await waiting(0);
     expect(await client.ask("titanic.reply", running)).toEqual(["300"]);
     expect(await client.ask("titanic.close", running)).toEqual(["200"]);
     expect(await client.ask("titanic.reply", running)).toEqual(["400"]);
@@ -104,7 +110,7 @@ describe.each(VERSIONS)("our server, with bare clients of %s", (version) => {
     const [, second] = await worker.take(2);
     await worker.reply(second as NonNullable<typeof second>, "in time");
     expect(await client.reply(next)).toEqual(["200", "in time"]);
-    for (const id of [early, running]) expect(await client.ask("titanic.reply", id)).toEqual(["400"]);
+    for (const id of [early, inLine, running]) expect(await client.ask("titanic.reply", id)).toEqual(["400"]);
     expect(worker.requests.map(({ body }) => String(body))).toEqual(["closed late", "next"]);
     expect(await server.counts()).toEqual({ pending: 0, done: 1, dead: 0 });
   });

@@ -211,7 +211,9 @@ export class TitanicClient extends Role<TitanicClientEvent> {
   override close(): Promise<void>;
   /**
    * Closes a request: the server forgets it, its reply with it. One that runs meanwhile leaves no reply behind, one that
-   * waits does not run. An id that the server does not know is let pass.
+   * waits in the store does not run. One that has been sent to its service is taken back, where the broker is ours; if
+   * another server sent it, as soon as that one hears of it: at once as a rule, at the latest when it renews its lease.
+   * An id that the server does not know is let pass.
    *
    * @param id - as `submit()` returned it; without an argument, it is the client that is closed
    * @throws (by rejecting) a {@link TitanicRequestError}; TypeError or RangeError for wrong arguments
