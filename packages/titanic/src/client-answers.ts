@@ -9,7 +9,7 @@ export type Verdict =
   | { readonly type: "replied"; readonly body: Uint8Array[] }
   | { readonly type: "pending" }
   | { readonly type: "closed" }
-  /** The server could not do it, and has not done it. */
+  /** The server does not know that it is done. */
   | { readonly type: "trouble"; readonly message: string }
   | { readonly type: "failed"; readonly failure: TitanicFailure };
 

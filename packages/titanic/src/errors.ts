@@ -71,7 +71,10 @@ export class RequestRefusedError extends SeaworthyError<"ERR_REQUEST_REFUSED"> {
   }
 }
 
-/** The server could not do what it was asked, and has not done it. */
+/**
+ * The server does not know that what it was asked is done. It may be all the same: a store can do something and be unable to
+ * say so. A request that is handed in again under the same key is taken in once.
+ */
 export class ServerFailedError extends SeaworthyError<"ERR_SERVER_FAILED"> {
   override name = "ServerFailedError";
 

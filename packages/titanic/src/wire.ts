@@ -8,7 +8,7 @@
  * | `titanic.reply`   | `[id]`                   | `[200][body…]`, `[300]` pending, `[400]` unknown |
  * | `titanic.close`   | `[id]`                   | `[200]`, whether or not there is such a request |
  *
- * An id is a UUID, 32 hexadecimal digits. `[500]` says that the server could not do it. Ours besides:
+ * An id is a UUID, 32 hexadecimal digits. `[500]` says that the server does not know that it is done. Ours besides:
  *
  * - `[400]` and `[500]` may have a frame more, a text for people. That of a request that is a dead letter begins with
  *   `dead: `.
@@ -182,7 +182,7 @@ export function encodeUnknown(reason?: string): Frames {
   return reason === undefined ? [UNKNOWN] : [UNKNOWN, textFrame(reason)];
 }
 
-/** `[500]`: it could not be done, for this reason. */
+/** `[500]`: it is not known to be done, for this reason. */
 export function encodeFailed(reason: string): Frames {
   return [FAILED, textFrame(reason)];
 }

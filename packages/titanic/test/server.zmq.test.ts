@@ -325,12 +325,14 @@ it("a slow service does not keep another one waiting", async () => {
 
 /** A store one method of which can be made to fail. */
 class FailingStore extends MemoryStore {
-  fault: "rejects" | "throws" | undefined;
+  fault: "rejects" | "throws" | "does it without a word" | undefined;
 
   override add(...args: Parameters<MemoryStore["add"]>): ReturnType<MemoryStore["add"]> {
     if (this.fault === "throws") throw new Error("no room");
     if (this.fault === "rejects") return Promise.reject(new Error("no room"));
-    return super.add(...args);
+    const added = super.add(...args);
+    if (this.fault === undefined) return added;
+    return added.then(() => Promise.reject(new Error("the answer is lost")));
   }
 }
 
@@ -351,6 +353,28 @@ it.each(["rejects", "throws"] as const)(
     );
   },
 );
+
+it("a store that took a request in and could not say so: 500, though it runs, and once under its key", async () => {
+  const { endpoint } = await newBroker();
+  const store = new FailingStore();
+  const server = await newServer(endpoint, store, { lookMs: 50 });
+  const ran: string[] = [];
+  newWorker(endpoint, "echo", (text) => {
+    ran.push(text);
+    return echo(text);
+  });
+  const client = new TspClient(endpoint);
+  store.fault = "does it without a word";
+  const submission = ["titanic.submit", "key", "echo", "x"] as const;
+  expect(await client.ask(...submission)).toEqual(["500", "the store does not answer"]);
+  store.fault = undefined;
+  await vi.waitFor(() => expect(server.stats().completed).toBe(1), { timeout: 10_000 });
+  const [status, id = ""] = await client.ask(...submission);
+  expect(status).toBe("200");
+  expect(await client.await(id)).toEqual(["200", "echo x"]);
+  expect(ran).toEqual(["x"]);
+  expect(server.stats()).toMatchObject({ accepted: 0, known: 1 });
+});
 
 describe("the life of a server", () => {
   it("is opened once, however often it is asked, and closed once", async () => {
