@@ -93,7 +93,7 @@ export type TitanicServerEvent =
     })
   /** There is no worker for a service that requests wait for; or there is one again. */
   | (StatusEvent & { readonly type: "service-missed" | "service-found"; readonly service: string })
-  /** Another server has claimed a request that this one worked on. */
+  /** Another server has claimed a request that this one worked on, or removed it without this one hearing of it. */
   | (StatusEvent & { readonly type: "lease-lost"; readonly id: string; readonly service: string })
   /** A reply came for a request that is closed, or answered already. */
   | (StatusEvent & { readonly type: "reply-dropped"; readonly id: string; readonly service: string })
@@ -144,7 +144,7 @@ export interface TitanicServerStats {
   postponed: number;
   /** Requests that became dead letters. */
   buried: number;
-  /** Claims that were lost to another server. */
+  /** Claims that were lost to another server, or with a request of whose removal nothing was heard. */
   leasesLost: number;
   /** Replies that nobody wanted any more. */
   repliesDropped: number;
