@@ -50,6 +50,9 @@ export class LmdbGround implements Ground {
   readonly #told: GroundOwner;
   /** Why LMDB does nothing any more. */
   #broken: StoreError | undefined;
+  /** Why nothing may be written now. */
+  #paused: StoreError | undefined;
+  #closing: Promise<void> | undefined;
 
   private constructor(root: Root, path: string, version: number, told: GroundOwner) {
     this.#path = path;
@@ -78,7 +81,7 @@ export class LmdbGround implements Ground {
       const owner = openTable(root, OWNER, true);
       const previous = owner.getEntry(OWNER_KEY)?.version ?? 0;
       if (before === undefined) await takeOver(owner, previous);
-      else if (previous !== before.#version) throw lostStore();
+      else before.#checkVersion(previous);
       const version = before === undefined ? previous + 1 : previous;
       const ground = new LmdbGround(root, path, version, told);
       if (isShort) ground.#readAll();
@@ -137,11 +140,39 @@ export class LmdbGround implements Ground {
     return lmdbError("cannot write", reason ?? error);
   }
 
-  async close(): Promise<void> {
-    await this.#root.close();
+  /** LMDB does nothing any more, until the file is opened anew. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
+  /** Begins no commit from now on; `undefined` ends that. */
+  pause(why: StoreError | undefined): void {
+    this.#paused = why;
+  }
+
+  /**
+   * Whether this process could go on with the file, so that nothing in it was changed by another.
+   *
+   * @throws StoreError ERR_STORE_IN_USE, and tells its owner, if another process has taken it over; ERR_STORE_UNAVAILABLE if
+   * it is gone
+   */
+  check(): void {
+    if (!this.isBroken) {
+      // What is known from before would say nothing.
+      this.#root.resetReadTxn();
+      this.#checkVersion(this.#owner.getEntry(OWNER_KEY)?.version);
+    }
+    this.#checkName();
+  }
+
+  /** Can be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#root.close();
+    return this.#closing;
   }
 
   async #write(changes: Changes): Promise<boolean> {
+    if (this.#paused !== undefined) throw this.#paused;
     this.#checkName();
     return this.#owner.ifVersion(OWNER_KEY, this.#version, () => {
       for (const [key, value] of changes) {
@@ -149,6 +180,12 @@ export class LmdbGround implements Ground {
         else this.#ledger.put(key, value);
       }
     });
+  }
+
+  #checkVersion(version: number | undefined): void {
+    if (version === this.#version) return;
+    this.#told.lost();
+    throw lostStore();
   }
 
   /** LMDB would go on with a file that has no name any more, and all that is promised would end with this process. */
@@ -167,7 +204,7 @@ export class LmdbGround implements Ground {
 export function lostStore(): StoreError {
   return new StoreError(
     "ERR_STORE_IN_USE",
-    "another process has taken the store over, since this one stood still for long",
+    "another process has taken the store over, since this one stood still or lost its lock",
   );
 }
 

@@ -9,6 +9,8 @@ import { StoreError } from "./store-errors.js";
 const STALE_MS = 5000;
 /** How often the owner gives one, in ms. */
 const SIGN_MS = 1000;
+/** A lock that is held for so long has an owner that lives, in ms. */
+export const HELD_MS: number = STALE_MS + 2 * SIGN_MS;
 /** How often somebody who waits looks, in ms. */
 const LOOK_MS = 200;
 
@@ -16,34 +18,52 @@ const LOCK_NAME = "in-use.lock";
 
 /** The right to use a folder, which one process has at a time. */
 export interface FolderLock {
+  /** Why it is had no more: it could not be kept. That another has it is not said by that. */
+  readonly lost: StoreError | undefined;
   release(): Promise<void>;
 }
 
 /**
  * Waits for the lock of a folder, and takes it.
  *
- * @param lost - is called when another has taken it, because this process stood still for long
+ * @param lost - is called when it could not be kept: it, or the folder, is gone, no sign of life could be written for long,
+ * or another has taken it since this process stood still
+ * @param ending - ends the wait
  * @throws StoreError ERR_STORE_IN_USE if another has it, and still after `waitMs`
  */
-export async function lockFolder(folder: string, waitMs: number, lost: () => void): Promise<FolderLock> {
+export async function lockFolder(
+  folder: string,
+  waitMs: number,
+  lost: () => void,
+  ending?: AbortSignal,
+): Promise<FolderLock> {
   const lockPath = join(folder, LOCK_NAME);
   const giveUpAt = performance.now() + waitMs;
+  let why: StoreError | undefined;
   for (;;) {
     try {
       const release = await lockfile.lock(folder, {
         lockfilePath: lockPath,
         stale: STALE_MS,
         update: SIGN_MS,
-        onCompromised: lost,
+        onCompromised: (cause) => {
+          why = lmdbError(`cannot keep the lock of ${folder}`, cause);
+          lost();
+        },
       });
-      // A lock that was lost is another's.
-      return { release: () => release().catch(() => {}) };
+      return {
+        get lost() {
+          return why;
+        },
+        // A lock that was lost may be another's.
+        release: () => release().catch(() => {}),
+      };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ELOCKED")
         throw lmdbError(`cannot lock ${folder}`, error);
       if (performance.now() >= giveUpAt) throw await inUse(folder, lockPath);
     }
-    await delay(LOOK_MS);
+    await delay(LOOK_MS, undefined, { signal: ending });
   }
 }
 

@@ -14,7 +14,7 @@ import { LedgerStore } from "./ledger-store.js";
 import { lmdbError } from "./lmdb-errors.js";
 import { checkFile, type DataFile, prepareFolder, sealFolder } from "./lmdb-file.js";
 import { LmdbGround, lostStore } from "./lmdb-ground.js";
-import { type FolderLock, lockFolder } from "./lmdb-lock.js";
+import { type FolderLock, HELD_MS, lockFolder } from "./lmdb-lock.js";
 import { type LmdbStoreOptions, type ResolvedLmdbOptions, resolveLmdbOptions } from "./lmdb-options.js";
 import type { StoreError } from "./store-errors.js";
 
@@ -28,16 +28,18 @@ const SURROUNDINGS: LedgerSurroundings = {
   defer: (task) => void setImmediate(task),
 };
 
-/** Pauses between attempts to open a file anew, in ms. */
+/** Pauses between attempts to go on, in ms. */
 const REPAIRS = { initialMs: 100, maxMs: 5000 };
 
 /** What is there while a store is open. */
 interface OpenStore {
-  readonly lock: FolderLock;
+  /** The last one, if it was lost. */
+  lock: FolderLock;
   readonly file: DataFile;
   /** The one that is written to; the last one, if it is broken. */
   ground: LmdbGround;
-  /** Opens the file anew. */
+  port: LedgerPort;
+  /** Takes the lock again, or opens the file anew. */
   repair: Promise<void> | undefined;
   /** Fires when that is not wanted any more. */
   readonly ending: AbortController;
@@ -81,14 +83,14 @@ export class LmdbStore extends LedgerStore {
 
   async close(): Promise<void> {
     await this.#opening;
-    const port = this.detach();
+    this.detach();
     const open = this.#open;
     this.#open = undefined;
     if (open === undefined) return;
     open.ending.abort();
-    if (port !== undefined) await closed(port);
     await open.repair;
-    if (open.repair === undefined) await open.ground.close();
+    await closed(open.port);
+    await open.ground.close();
     await open.lock.release();
   }
 
@@ -100,15 +102,16 @@ export class LmdbStore extends LedgerStore {
 
   async #lockAndOpen(): Promise<void> {
     await prepareFolder(this.#folder);
-    const lock = await lockFolder(this.#folder, this.#options.lockWaitMs, () => this.#lose());
+    const lock = await lockFolder(this.#folder, this.#options.lockWaitMs, () => this.#unlocked());
     let ground: LmdbGround | undefined;
     try {
       const file = await checkFile(this.#folder);
       ground = await this.#openGround(file);
       const port = await this.#openPort(ground);
       await sealFolder(this.#folder);
-      this.#open = { lock, file, ground, repair: undefined, ending: new AbortController() };
+      this.#open = { lock, file, ground, port, repair: undefined, ending: new AbortController() };
       this.attach(port);
+      this.#unlocked();
     } catch (error) {
       await ground?.close();
       await lock.release();
@@ -116,18 +119,40 @@ export class LmdbStore extends LedgerStore {
     }
   }
 
+  /** Another process has the file: nothing works here any more. */
   #lose(): void {
-    this.#open?.ending.abort();
-    this.detach(lostStore());
+    const open = this.#open;
+    if (open === undefined) return;
+    open.ending.abort();
+    const why = lostStore();
+    open.ground.pause(why);
+    this.detach(why);
+  }
+
+  /** Stands still if the lock was lost, until it is had again. Who has it, if anybody, is seen then. */
+  #unlocked(): void {
+    const open = this.#open;
+    const why = open?.lock.lost;
+    if (open === undefined || why === undefined || open.ending.signal.aborted) return;
+    open.ground.pause(why);
+    this.#mend(open, why);
+    try {
+      open.ground.check();
+    } catch {
+      // If another has taken it over, that has been said; all else is looked at again.
+    }
+  }
+
+  #mend(open: OpenStore, why: StoreError): void {
+    this.detach(why);
+    open.repair ??= this.#repair(open);
   }
 
   async #openGround(file: DataFile, before?: LmdbGround): Promise<LmdbGround> {
     const lost = (): void => this.#lose();
     const broken = (why: StoreError): void => {
       const open = this.#open;
-      if (open === undefined || open.ground !== ground) return;
-      const port = this.detach(why);
-      open.repair = this.#repair(open, port);
+      if (open?.ground === ground) this.#mend(open, why);
     };
     const ground: LmdbGround = await LmdbGround.open(file, { lost, broken }, before);
     return ground;
@@ -139,39 +164,64 @@ export class LmdbStore extends LedgerStore {
     return new LedgerPort(ledger);
   }
 
+  /** Sees to it that the store can go on. */
+  async #repair(open: OpenStore): Promise<void> {
+    const { ending } = open;
+    const pauses = new Backoff(REPAIRS, Math.random);
+    while (!ending.signal.aborted) {
+      await delay(pauses.next(), undefined, ending).catch(() => undefined);
+      if (!ending.signal.aborted && (await this.#isRepaired(open))) return;
+    }
+  }
+
+  async #isRepaired(open: OpenStore): Promise<boolean> {
+    const { signal } = open.ending;
+    try {
+      if (open.lock.lost !== undefined) await this.#lockAnew(open);
+      if (open.ground.isBroken) await this.#openAnew(open);
+    } catch (error) {
+      if (!signal.aborted) this.detach(lmdbError("cannot open the store anew", error));
+      return false;
+    }
+    if (signal.aborted || open.lock.lost !== undefined || open.ground.isBroken) return false;
+    open.repair = undefined;
+    open.ground.pause(undefined);
+    this.attach(open.port);
+    return true;
+  }
+
+  /**
+   * Takes the lock again. Whoever opens the file raises the record of the owner before anything else, and all that is written
+   * depends on it: if that is as it was, so is everything, and what is known in memory still holds.
+   */
+  async #lockAnew(open: OpenStore): Promise<void> {
+    // Another folder of that name is none of ours.
+    open.ground.check();
+    const lock = await lockFolder(this.#folder, HELD_MS, () => this.#unlocked(), open.ending.signal);
+    try {
+      open.ground.check();
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    open.lock = lock;
+  }
+
   /**
    * Opens the file anew, which LMDB wants after a write of its first pages has failed, as soon as it lets itself be opened.
    * Whether the last commit came through is not known, so all is read anew, and what is claimed can be claimed again.
    */
-  async #repair(open: OpenStore, port: LedgerPort | undefined): Promise<void> {
-    if (port !== undefined) await closed(port);
+  async #openAnew(open: OpenStore): Promise<void> {
+    await closed(open.port);
     await open.ground.close();
-    const { file, ending } = open;
-    const pauses = new Backoff(REPAIRS, Math.random);
-    while (!ending.signal.aborted) {
-      await delay(pauses.next(), undefined, ending).catch(() => undefined);
-      if (!ending.signal.aborted && (await this.#isRepaired(open, { ...file, isShort: false }))) return;
-    }
-  }
-
-  async #isRepaired(open: OpenStore, file: DataFile): Promise<boolean> {
-    let ground: LmdbGround | undefined;
+    const ground = await this.#openGround({ ...open.file, isShort: false }, open.ground);
     try {
-      ground = await this.#openGround(file, open.ground);
-      const port = await this.#openPort(ground);
-      if (!open.ending.signal.aborted) {
-        open.ground = ground;
-        open.repair = undefined;
-        this.attach(port);
-        return true;
-      }
+      open.port = await this.#openPort(ground);
+      open.ground = ground;
     } catch (error) {
-      const why = lmdbError("cannot open the store anew", error);
-      if (why.code === "ERR_STORE_IN_USE") this.#lose();
-      else if (!open.ending.signal.aborted) this.detach(why);
+      await ground.close();
+      throw error;
     }
-    await ground?.close();
-    return false;
   }
 }
 
