@@ -47,7 +47,7 @@ export async function lockFolder(
         stale: STALE_MS,
         update: SIGN_MS,
         onCompromised: (cause) => {
-          why = lmdbError(`cannot keep the lock of ${folder}`, cause);
+          why = lmdbError(`lost the lock of ${folder}`, cause);
           lost();
         },
       });

@@ -176,8 +176,9 @@ export class LmdbStore extends LedgerStore {
 
   async #isRepaired(open: OpenStore): Promise<boolean> {
     const { signal } = open.ending;
+    const { lost } = open.lock;
     try {
-      if (open.lock.lost !== undefined) await this.#lockAnew(open);
+      if (lost !== undefined) await this.#lockAnew(open, lost);
       if (open.ground.isBroken) await this.#openAnew(open);
     } catch (error) {
       if (!signal.aborted) this.detach(lmdbError("cannot open the store anew", error));
@@ -194,9 +195,11 @@ export class LmdbStore extends LedgerStore {
    * Takes the lock again. Whoever opens the file raises the record of the owner before anything else, and all that is written
    * depends on it: if that is as it was, so is everything, and what is known in memory still holds.
    */
-  async #lockAnew(open: OpenStore): Promise<void> {
+  async #lockAnew(open: OpenStore, why: StoreError): Promise<void> {
     // Another folder of that name is none of ours.
     open.ground.check();
+    // What an earlier attempt has said may hold no longer.
+    this.detach(why);
     const lock = await lockFolder(this.#folder, HELD_MS, () => this.#unlocked(), open.ending.signal);
     try {
       open.ground.check();
