@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MajordomoBroker, type MajordomoRequest } from "@seaworthy/majordomo";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -137,12 +137,23 @@ describe("signals", { timeout: 120_000 }, () => {
     server.signal("SIGCONT");
     expect(await server.exit).toBe(1);
     expect(server.errors.at(-1)).toBe(
-      "titanic: another process has taken the store over, since this one stood still for long",
+      "titanic: another process has taken the store over, since this one stood still or lost its lock",
     );
     const { out } = await TitanicProcess.run(["ls", ...at]);
     expect(out[1]).toContain(id);
     expect(await crew.reply(id)).toBe("pending");
     expect(second.lines).toHaveLength(1);
+  });
+
+  it("one whose folder is away for a moment goes on when that is back, with all that it had taken in", async () => {
+    const server = await crew.serve([...at, "--look", "50"]);
+    const id = await crew.submit("nobody", "waits");
+    renameSync(folder, `${folder}-away`);
+    await server.logged("store failed");
+    renameSync(`${folder}-away`, folder);
+    await server.logged("store recovered");
+    expect(await crew.reply(id)).toBe("pending");
+    expect(await crew.reply(await crew.submit("nobody", "waits, too"))).toBe("pending");
   });
 
   it.each([
