@@ -10,6 +10,7 @@ import { type Random, type RequestServerRun, requestKind, writeUint64 } from "@s
 import type { NodeContext, SimulatedNode } from "@seaworthy/simulator";
 import type { SimulatedArbiter } from "./binary-star-arbiter.js";
 import { GuidePeer } from "./binary-star-guide-peer.js";
+import { NodeJudge } from "./binary-star-judge.js";
 import { Word } from "./binary-star-words.js";
 import {
   CLIENT_PORT,
@@ -80,6 +81,7 @@ class StarProgram implements NodeProgram {
   readonly #context: NodeContext;
   readonly #star: BinaryStarMachine;
   readonly #wired: WiredStarServer;
+  readonly #judge: NodeJudge;
   #hasLeft = false;
 
   constructor(
@@ -102,12 +104,18 @@ class StarProgram implements NodeProgram {
     const asksForEpochs = arbiter !== undefined || setting.store !== undefined;
     const epoch =
       setting.store === undefined ? 0 : (context.disk.get<number>(EPOCH_FILE) ?? setting.remembered);
-    const star = new BinaryStarMachine(options.star, { epoch, asksForEpochs });
+    const judge = new NodeJudge(world, setting);
+    const star = judge.watched(new BinaryStarMachine(options.star, { epoch, asksForEpochs }));
+    this.#judge = judge;
     this.#star = star;
     const transport = tapped(context.transport, ({ type }) => ({
       sent(frames) {
         if (type !== "router" || frames.some((frame) => requestKind(frame) === KIND_REFUSAL)) return;
+        judge.replyLeaves(star.epoch);
         witness.answered(name, life, star.epoch);
+      },
+      received(frames) {
+        if (type === "subscriber") judge.peerSaid(frames);
       },
     }));
     this.#wired = wireStarServer(
@@ -124,8 +132,11 @@ class StarProgram implements NodeProgram {
           },
           deactivate() {},
           revoke() {},
-          transfer: (transfer) => this.#transfer(transfer),
-          stopTransfer() {},
+          transfer: (transfer) => {
+            judge.transferBegan(transfer);
+            this.#transfer(transfer);
+          },
+          stopTransfer: () => judge.transferStopped(),
           status: (event) => {
             context.log("status", event.type);
             witness.told(name, event);
@@ -197,7 +208,7 @@ class StarProgram implements NodeProgram {
     this.#after(this.#world.setting.handlerMs * this.#context.random(), () => {
       const epoch = new Uint8Array(CALL_BYTES);
       writeUint64(epoch, 0, BigInt(tag));
-      this.#wired.feed({ type: "reply", ticket, body: [...body, epoch] });
+      this.#judge.answers(tag, () => this.#wired.feed({ type: "reply", ticket, body: [...body, epoch] }));
       this.#wired.feed({ type: "demand", count: 1 });
     });
   }
@@ -213,7 +224,10 @@ class StarProgram implements NodeProgram {
   #transfer(transfer: number): void {
     this.#hook(
       this.#setting.transfer,
-      () => this.#wired.feedStar({ type: "caught-up", transfer }),
+      () => {
+        this.#judge.caughtUp(transfer);
+        this.#wired.feedStar({ type: "caught-up", transfer });
+      },
       () => this.#wired.feedStar({ type: "transfer-failed", transfer, reason: "it broke off" }),
     );
   }
