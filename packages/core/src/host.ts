@@ -99,6 +99,8 @@ export class MachineHost<Input, Output> {
   /** One timer serves all: it is set anew only for an earlier time, and a vain wake-up re-arms. */
   #arm(at: number | undefined): void {
     if (this.#stopped || at === undefined || at >= this.#timerAt || this.#draining) return;
+    // A timer that is overdue stays: how late it fires tells of a stall, which one set now would know nothing of.
+    if (this.#timerAt <= this.#scheduler.now()) return;
     this.#cancelTimer?.();
     this.#timerAt = at;
     // A deadline that was already past when it was set is no sign of a stall.

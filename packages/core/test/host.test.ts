@@ -331,6 +331,17 @@ describe("MachineHost after its process stood still", () => {
     expect(machine.log).toEqual(["deadline @5000", "tick @5000"]);
   });
 
+  it("sees a stall although an input that was read before the late timer fired brought an earlier deadline", () => {
+    const { time, machine, host } = setup();
+    host.feed(due(1000));
+    time.time = 1500;
+    host.feed(due(900));
+    time.run(1500);
+    expect(machine.log).toEqual(["deadline @0", "deadline @1500"]);
+    time.run(1520);
+    expect(machine.log.slice(2)).toEqual(["stalled 520 @1520", "tick @1520"]);
+  });
+
   it("lets messages that wait be read for one turn when the timer is a little late", () => {
     const { time, machine, host } = setup();
     const schedule = time.schedule.bind(time);
