@@ -205,7 +205,9 @@ class StarProgram implements NodeProgram {
     this.#context.log("run", ticket, "epoch", tag);
     if (tag !== this.#star.epoch)
       this.#world.violated(`a request of epoch ${tag} runs in ${this.#star.epoch}`);
-    this.#after(this.#world.setting.handlerMs * this.#context.random(), () => {
+    const isOfStranger = body.every((frame) => frame.length === 0);
+    const handlerMs = isOfStranger ? 0 : this.#world.setting.handlerMs * this.#context.random();
+    this.#after(handlerMs, () => {
       const epoch = new Uint8Array(CALL_BYTES);
       writeUint64(epoch, 0, BigInt(tag));
       this.#judge.answers(tag, () => this.#wired.feed({ type: "reply", ticket, body: [...body, epoch] }));

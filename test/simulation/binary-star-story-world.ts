@@ -4,10 +4,10 @@ import { SimulatedArbiter } from "./binary-star-arbiter.js";
 import { asker, newWorld } from "./binary-star-asking.js";
 import { bootClient } from "./binary-star-client.js";
 import { bootServer } from "./binary-star-server.js";
+import { bootStranger } from "./binary-star-stranger.js";
 import {
   type ArbiterSetting,
   bothServe,
-  CLIENT_PORT,
   type ClientApp,
   type HookSetting,
   NODES,
@@ -76,6 +76,7 @@ function settingOf(
     })),
     ...{ weather: "all", splits: [], handlerMs: 4, everyMs: ASKS_EVERY_MS, leavesEveryMs: 0 },
     fallsBehindEveryMs: Number.POSITIVE_INFINITY,
+    pesteredEveryMs: undefined,
   };
 }
 
@@ -202,11 +203,7 @@ export class StoryWorld {
 
   /** From now on somebody asks this node, and no other, in short intervals. */
   pester(node: NodeName): void {
-    this.simulation.node("stranger", ({ transport }) => {
-      const socket = transport.open({ type: "dealer" }, { message() {} });
-      socket.connect(`tcp://${node}:${CLIENT_PORT}`);
-      this.simulation.every(PESTERS_EVERY_MS, () => socket.send([new Uint8Array(0), new Uint8Array(8)]));
-    });
+    bootStranger(this.simulation, [node], PESTERS_EVERY_MS, () => true);
   }
 
   /** A node is alone: nothing passes to or from it, not even where there is an arbiter. */

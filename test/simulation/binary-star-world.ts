@@ -79,6 +79,8 @@ export interface Setting {
   readonly leavesEveryMs: number;
   /** The application of each of ours says so often that it may have fallen behind. */
   readonly fallsBehindEveryMs: number;
+  /** A stranger asks both nodes so often; `undefined` for none. */
+  readonly pesteredEveryMs: number | undefined;
 }
 
 /** What the world knows of one request: made, and ended. */

@@ -5,8 +5,9 @@ import { bootClient } from "./binary-star-client.js";
 import { draw, drawFaults } from "./binary-star-draw.js";
 import { type Ask, Recovery } from "./binary-star-recovery.js";
 import { bootServer } from "./binary-star-server.js";
+import { bootStranger } from "./binary-star-stranger.js";
 import { PairWitness } from "./binary-star-witness.js";
-import { type ClientApp, STORM_MS, type World } from "./binary-star-world.js";
+import { type ClientApp, NODES, STORM_MS, type World } from "./binary-star-world.js";
 import { replayCommand } from "./replay.js";
 
 const LIVENESS_MS = 60_000;
@@ -71,6 +72,9 @@ function runWorkload(
       return true;
     });
   for (const client of clients) inStorm(setting.everyMs, () => ask(client, false));
+  const { pesteredEveryMs } = setting;
+  if (pesteredEveryMs !== undefined)
+    bootStranger(simulation, NODES, pesteredEveryMs, () => simulation.phase === "safety");
   const random = simulation.stream("leaves");
   for (const server of servers.values())
     inStorm(setting.leavesEveryMs * (0.5 + random()), () => server.call((app) => app.leave()));
