@@ -13,9 +13,16 @@ export class SimulatedArbiter {
   readonly #setting: ArbiterSetting;
   readonly #book: LeaseBook;
   readonly #random: Random;
+  readonly #refused: (node: NodeName) => void;
 
-  constructor(world: Pick<World, "simulation">, setting: ArbiterSetting) {
+  /** @param refused - told whenever a node does not get the lease, since another has it */
+  constructor(
+    world: Pick<World, "simulation">,
+    setting: ArbiterSetting,
+    refused: (node: NodeName) => void = () => {},
+  ) {
     this.#world = world;
+    this.#refused = refused;
     this.#setting = setting;
     this.#random = world.simulation.stream("arbiter");
     this.#book = new LeaseBook({ leaseMs: setting.leaseMs, clock: world.simulation });
@@ -35,10 +42,16 @@ export class SimulatedArbiter {
     };
     return {
       acquire: ({ minEpoch }) =>
-        ask<Lease | undefined>(`acquire ${minEpoch}`, () => this.#book.acquire(minEpoch)),
+        ask<Lease | undefined>(`acquire ${minEpoch}`, () => this.#acquire(node, minEpoch)),
       renew: (lease) => ask<Lease | undefined>(`renew ${lease.epoch}`, () => this.#book.renew(lease)),
       release: (lease) => ask<void>(`release ${lease.epoch}`, () => this.#book.release(lease)),
     };
+  }
+
+  #acquire(node: NodeName, minEpoch: number): Lease | undefined {
+    const lease = this.#book.acquire(minEpoch);
+    if (lease === undefined) this.#refused(node);
+    return lease;
   }
 
   /** What is under way while a node is cut off is lost. */

@@ -8,7 +8,7 @@ export function newWorld(simulation: Simulation, setting: Setting, violated: (wh
   const asked = new Map<number, Asked>();
   const open = new Set<Asked>();
   return {
-    ...{ simulation, setting, servers: new Map(), asked, open, violated },
+    ...{ simulation, setting, servers: new Map(), asked, open, seen: new Set(), violated },
     isHealed: () => simulation.phase === "liveness",
     ended(call, how) {
       const request = asked.get(call) as Asked;

@@ -25,6 +25,8 @@ interface Held {
 
 /** A faulty connection may lag behind for so long after its fault, in ms. */
 const AFTERMATH_MS = 600;
+/** Who gets a lease within this, in ms, has waited for the other's to end. */
+const AT_ONCE_MS = 200;
 
 /** Looks on at what the two of a pair do, and checks it against what they promise together. */
 export class PairWitness implements NodeWitness {
@@ -34,6 +36,8 @@ export class PairWitness implements NodeWitness {
   /** The latest epoch of each node, and whether it is to be remembered beyond the life it was in. */
   readonly #latest = new Map<NodeName, { readonly life: number; readonly epoch: number }>();
   readonly #activeSince = new Map<NodeName, number>();
+  /** When each node last had to stop because its lease was over. */
+  readonly #leaseLostAt = new Map<NodeName, number>();
   readonly #leaves: { readonly node: NodeName; readonly at: number }[] = [];
 
   constructor(world: World) {
@@ -56,9 +60,19 @@ export class PairWitness implements NodeWitness {
     if (counts && epoch <= latest.epoch)
       violated(`the ${node} is active in epoch ${epoch} after ${latest.epoch}`);
     this.#latest.set(node, { life, epoch });
+    const lostAt = this.#leaseLostAt.get(other(node)) ?? Number.NEGATIVE_INFINITY;
+    if (this.#world.simulation.now() < lostAt + AT_ONCE_MS) this.#world.seen.add("lease passed on");
+  }
+
+  /** The arbiter did not give this node the lease. */
+  refused(node: NodeName): void {
+    const { simulation, seen } = this.#world;
+    if (programOf(this.#world, other(node))?.isServing(simulation.now()) === true) seen.add("kept apart");
   }
 
   told(node: NodeName, event: BinaryStarServerEvent): void {
+    if (event.type === "stopped-serving" && event.reason === "lease-lost")
+      this.#leaseLostAt.set(node, this.#world.simulation.now());
     if (event.type !== "became-active") return;
     this.#activeSince.set(node, this.#world.simulation.now());
     if (event.because === "peer-dead") this.#tookOver(node);
@@ -80,10 +94,11 @@ export class PairWitness implements NodeWitness {
 
   /** Two that could answer at once: never with an arbiter; else only where the two have lost each other. */
   look(): void {
-    const { simulation, setting, violated } = this.#world;
+    const { simulation, setting, seen, violated } = this.#world;
     const now = simulation.now();
     if (!bothServe(this.#world)) return;
     const what = "both serve";
+    seen.add(what);
     if (setting.arbiter !== undefined) return violated(what);
     if (setting.nodes.some(({ kind }) => kind === "guide") || this.#isJudgedByAnothersPace) return;
     const since = now - 3 * deathLimitMs(setting) - AFTERMATH_MS;

@@ -135,6 +135,15 @@ export interface NodeWitness {
   answered(node: NodeName, life: number, epoch: number): void;
 }
 
+/** What the promises of a pair are about, and has to happen in some runs for them to mean anything. */
+export type Sight =
+  /** Either of the two could answer, which only an arbiter keeps them from. */
+  | "both serve"
+  /** The arbiter said no to one while the other served: without it both would have. */
+  | "kept apart"
+  /** One got the next lease as soon as the other's was over, which had not been given back. */
+  | "lease passed on";
+
 /** What all nodes of a run share. */
 export interface World {
   readonly simulation: Simulation;
@@ -142,6 +151,8 @@ export interface World {
   readonly servers: Map<NodeName, SimulatedNode<NodeApp>>;
   readonly asked: Map<number, Asked>;
   readonly open: Set<Asked>;
+  /** What there was to see in this run. */
+  readonly seen: Set<Sight>;
   /** All is well from now on: applications and stores do not fail any more. */
   isHealed(): boolean;
   violated(what: string): void;

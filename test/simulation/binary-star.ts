@@ -2,6 +2,7 @@ import { type RunResult, type ScenarioContext, type SimulatedNode, Simulation } 
 import { SimulatedArbiter } from "./binary-star-arbiter.js";
 import { asker, newWorld } from "./binary-star-asking.js";
 import { bootClient } from "./binary-star-client.js";
+import { runEnded } from "./binary-star-coverage.js";
 import { draw, drawFaults } from "./binary-star-draw.js";
 import { type Ask, Recovery } from "./binary-star-recovery.js";
 import { bootServer } from "./binary-star-server.js";
@@ -35,7 +36,8 @@ export function binaryStar({ seed, log }: ScenarioContext): RunResult {
     violation ??= what;
   });
   const witness = new PairWitness(world);
-  const arbiter = setting.arbiter && new SimulatedArbiter(world, setting.arbiter);
+  const arbiter =
+    setting.arbiter && new SimulatedArbiter(world, setting.arbiter, (node) => witness.refused(node));
   for (const node of setting.nodes)
     world.servers.set(node.name, bootServer(world, node, { witness, arbiter }));
   const clients = setting.clients.map((client) => bootClient(world, client));
@@ -43,7 +45,7 @@ export function binaryStar({ seed, log }: ScenarioContext): RunResult {
   runWorkload(world, clients, ask);
   simulation.inject(...setting.splits);
   const recovery = new Recovery(world, clients, ask);
-  return simulation.run({
+  const result = simulation.run({
     safetyMs: STORM_MS,
     livenessMs: LIVENESS_MS,
     faults: drawFaults(setting),
@@ -57,6 +59,8 @@ export function binaryStar({ seed, log }: ScenarioContext): RunResult {
     },
     converged: () => recovery.progress(),
   });
+  runEnded(world);
+  return result;
 }
 
 /** What goes on while faults happen. */

@@ -1,6 +1,6 @@
 import type { Scenario } from "@seaworthy/simulator";
 import { binaryStar } from "./binary-star.js";
-import { tableCoverage } from "./binary-star-coverage.js";
+import { sightsSeen, tableCoverage } from "./binary-star-coverage.js";
 import { freelance } from "./freelance.js";
 import { tablesSeen } from "./freelance-coverage.js";
 import { lazyPirate } from "./lazy-pirate.js";
@@ -27,7 +27,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 
 /** What there is to say of a scenario after many seeds, besides that all went well. */
 export const summaries: Readonly<Record<string, () => object>> = {
-  "binary-star": tableCoverage,
+  "binary-star": () => ({ ...tableCoverage(), ...sightsSeen() }),
   freelance: tablesSeen,
   "pubsub-snapshot": pubsubSnapshotCoverage,
 };
