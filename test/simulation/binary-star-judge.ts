@@ -28,8 +28,6 @@ export class NodeJudge {
   #lacksState: boolean;
   /** The transfer that is under way. */
   #transfer: number | undefined;
-  /** The epoch of the request that is being answered. */
-  #answering: number | undefined;
 
   constructor(court: Court, { name, heartbeatMs }: NodeSetting) {
     this.#court = court;
@@ -67,16 +65,10 @@ export class NodeJudge {
     this.#lacksState = false;
   }
 
-  /** The handler of a request that was taken in in this epoch is ready. */
-  answers(epoch: number, reply: () => void): void {
-    this.#answering = epoch;
-    reply();
-    this.#answering = undefined;
-  }
-
-  replyLeaves(epoch: number): void {
-    if (this.#answering !== undefined && this.#answering !== epoch)
-      this.#court.violated(`the ${this.#name} answers in epoch ${epoch} what it ran in ${this.#answering}`);
+  /** From a handler, or from the reply cache. */
+  replyLeaves(madeIn: number, epoch: number): void {
+    if (madeIn !== epoch)
+      this.#court.violated(`the ${this.#name} answers in epoch ${epoch} what it ran in ${madeIn}`);
   }
 
   /** Looks on at all that happens to the program's machine. */

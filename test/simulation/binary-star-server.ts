@@ -6,7 +6,7 @@ import {
   type WiredStarServer,
   wireStarServer,
 } from "@seaworthy/binary-star/machine";
-import { type Random, type RequestServerRun, requestKind, writeUint64 } from "@seaworthy/core";
+import { type Random, type RequestServerRun, readUint64, requestKind, writeUint64 } from "@seaworthy/core";
 import type { NodeContext, SimulatedNode } from "@seaworthy/simulator";
 import type { SimulatedArbiter } from "./binary-star-arbiter.js";
 import { GuidePeer } from "./binary-star-guide-peer.js";
@@ -111,7 +111,7 @@ class StarProgram implements NodeProgram {
     const transport = tapped(context.transport, ({ type }) => ({
       sent(frames) {
         if (type !== "router" || frames.some((frame) => requestKind(frame) === KIND_REFUSAL)) return;
-        judge.replyLeaves(star.epoch);
+        judge.replyLeaves(Number(readUint64(frames.at(-1) as Uint8Array, 0)), star.epoch);
         witness.answered(name, life, star.epoch);
       },
       received(frames) {
@@ -210,7 +210,7 @@ class StarProgram implements NodeProgram {
     this.#after(handlerMs, () => {
       const epoch = new Uint8Array(CALL_BYTES);
       writeUint64(epoch, 0, BigInt(tag));
-      this.#judge.answers(tag, () => this.#wired.feed({ type: "reply", ticket, body: [...body, epoch] }));
+      this.#wired.feed({ type: "reply", ticket, body: [...body, epoch] });
       this.#wired.feed({ type: "demand", count: 1 });
     });
   }
