@@ -6,6 +6,7 @@ import { MemoryGround } from "./ledger-memory.js";
 import { type LedgerOptions, ledgerRules } from "./ledger-options.js";
 import { LedgerPort } from "./ledger-port.js";
 import { LedgerStore } from "./ledger-store.js";
+import { StoreNews } from "./store-news.js";
 
 const SURROUNDINGS: LedgerSurroundings = {
   now: () => systemScheduler.now(),
@@ -15,8 +16,6 @@ const SURROUNDINGS: LedgerSurroundings = {
   checksum: () => 0,
   defer: queueMicrotask,
 };
-
-type Listener = (word: Uint8Array) => void;
 
 /** What several stores have in common. */
 class Memory {
@@ -41,8 +40,7 @@ class Memory {
  */
 export class MemoryStore extends LedgerStore {
   readonly #memory: Memory;
-  readonly #workListeners: Listener[] = [];
-  readonly #removalListeners: Listener[] = [];
+  readonly #news = new StoreNews();
 
   /**
    * @param options - limits; or another store, which this one then shares everything with, as two servers share a
@@ -57,10 +55,9 @@ export class MemoryStore extends LedgerStore {
   async open(): Promise<void> {
     await this.#memory.open();
     this.#memory.stores.add(this);
-    const toldOfWork = (service: Uint8Array): void =>
-      this.#tellOthers((store) => store.#workListeners, service);
-    const toldOfRemoval = (id: Uint8Array): void => this.#tellOthers((store) => store.#removalListeners, id);
-    this.attach(new LedgerPort(this.#memory.ledger, toldOfWork, toldOfRemoval));
+    const tell = (service: Uint8Array): void => this.#tellOthers((news) => news.work(service));
+    const tellRemoved = (id: Uint8Array): void => this.#tellOthers((news) => news.removed(id));
+    this.attach(new LedgerPort(this.#memory.ledger, tell, tellRemoved));
   }
 
   async close(): Promise<void> {
@@ -71,17 +68,14 @@ export class MemoryStore extends LedgerStore {
   }
 
   onWork(listener: (service: Uint8Array) => void): void {
-    this.#workListeners.push(listener);
+    this.#news.onWork(listener);
   }
 
   onRemoved(listener: (id: Uint8Array) => void): void {
-    this.#removalListeners.push(listener);
+    this.#news.onRemoved(listener);
   }
 
-  #tellOthers(listenersOf: (store: MemoryStore) => readonly Listener[], word: Uint8Array): void {
-    for (const store of this.#memory.stores) {
-      if (store === this) continue;
-      for (const listener of listenersOf(store)) listener(word);
-    }
+  #tellOthers(say: (news: StoreNews) => void): void {
+    for (const store of this.#memory.stores) if (store !== this) say(store.#news);
   }
 }

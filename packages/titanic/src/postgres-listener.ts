@@ -4,6 +4,7 @@ import { connectionSettings } from "./postgres-database.js";
 import { storeError } from "./postgres-errors.js";
 import type { ResolvedPostgresOptions } from "./postgres-options.js";
 import { NOTIFY } from "./postgres-sql.js";
+import type { StoreNews } from "./store-news.js";
 
 /** How often an idle connection is asked whether it still is one, in ms: the end of a silent one is not told. */
 const PING_MS = 10_000;
@@ -17,14 +18,6 @@ const SERVICE = /^(?:[0-9a-f]{2}){1,255}$/;
 const ID_DIGITS = 32;
 const IDS = new RegExp(`^(?:[0-9a-f]{${ID_DIGITS}}){1,${IDS_PER_WORD}}$`);
 
-/** What is heard of other servers. */
-export interface Hearer {
-  /** A service has work. */
-  work(service: Uint8Array): void;
-  /** A request was removed. */
-  removed(id: Uint8Array): void;
-}
-
 /**
  * Tells other servers of services that have work and of requests that were removed, and hears of it from them. It has a
  * connection of its own, which comes back by itself; what is said in between is lost.
@@ -37,7 +30,7 @@ export class Listener {
   readonly #options: ResolvedPostgresOptions;
   readonly #work: string;
   readonly #gone: string;
-  readonly #hearer: Hearer;
+  readonly #news: StoreNews;
   readonly #backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, Math.random);
   #client: pg.Client | undefined;
   /** Services that have work and ids of what was removed, in hexadecimal, that others are still to be told of. */
@@ -49,11 +42,11 @@ export class Listener {
   #isClosed = false;
   #cancelTimer: () => void = () => undefined;
 
-  constructor(options: ResolvedPostgresOptions, hearer: Hearer) {
+  constructor(options: ResolvedPostgresOptions, news: StoreNews) {
     this.#options = options;
     this.#work = `${options.schema}_work`;
     this.#gone = `${options.schema}_gone`;
-    this.#hearer = hearer;
+    this.#news = news;
   }
 
   /** Connects and listens. */
@@ -107,10 +100,10 @@ export class Listener {
 
   #heard(channel: string, word: string): void {
     if (channel === this.#work) {
-      if (SERVICE.test(word)) this.#hearer.work(Buffer.from(word, "hex"));
+      if (SERVICE.test(word)) this.#news.work(Buffer.from(word, "hex"));
     } else if (IDS.test(word)) {
       for (let at = 0; at < word.length; at += ID_DIGITS)
-        this.#hearer.removed(Buffer.from(word.slice(at, at + ID_DIGITS), "hex"));
+        this.#news.removed(Buffer.from(word.slice(at, at + ID_DIGITS), "hex"));
     }
   }
 

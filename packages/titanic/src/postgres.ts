@@ -39,6 +39,7 @@ import type {
   StoreQuery,
   TitanicStore,
 } from "./store.js";
+import { StoreNews } from "./store-news.js";
 
 export type { PostgresStoreOptions } from "./postgres-options.js";
 export { StoreError, type StoreErrorCode } from "./store-errors.js";
@@ -60,8 +61,7 @@ export class PostgresStore implements TitanicStore {
   readonly #listener: Listener;
   readonly #lanes: Lanes;
   readonly #held = new HeldLeases();
-  readonly #workListeners: ((service: Uint8Array) => void)[] = [];
-  readonly #removalListeners: ((id: Uint8Array) => void)[] = [];
+  readonly #news = new StoreNews();
   #life: Life = "new";
   #closing: Promise<void> | undefined;
 
@@ -72,14 +72,7 @@ export class PostgresStore implements TitanicStore {
     this.#options = resolvePostgresOptions(options);
     this.#database = new Database(this.#options);
     this.#lanes = new Lanes(this.#database, this.#options);
-    this.#listener = new Listener(this.#options, {
-      work: (service) => {
-        for (const listener of this.#workListeners) listener(service);
-      },
-      removed: (id) => {
-        for (const listener of this.#removalListeners) listener(id);
-      },
-    });
+    this.#listener = new Listener(this.#options, this.#news);
   }
 
   /** May be called again if it has failed. */
@@ -195,11 +188,11 @@ export class PostgresStore implements TitanicStore {
   }
 
   onWork(listener: (service: Uint8Array) => void): void {
-    this.#workListeners.push(listener);
+    this.#news.onWork(listener);
   }
 
   onRemoved(listener: (id: Uint8Array) => void): void {
-    this.#removalListeners.push(listener);
+    this.#news.onRemoved(listener);
   }
 
   /** Asked again after a wait: what was true before may be so no more. */
