@@ -17,8 +17,7 @@ import { FORMAT } from "../src/ledger-layout.js";
 import { LmdbStore } from "../src/lmdb.js";
 import { LmdbGround } from "../src/lmdb-ground.js";
 import type { Claim } from "../src/store.js";
-import { StoreError, type StoreErrorCode } from "../src/store-errors.js";
-import { newFolder } from "./lmdb-harness.js";
+import { LONG_MS, newFolder, SERVICE, says } from "./lmdb-harness.js";
 
 const lmdb = createRequire(import.meta.url)("lmdb") as { open(options: object): ForeignDatabase };
 
@@ -26,9 +25,6 @@ interface ForeignDatabase {
   put(key: string, value: string): Promise<boolean>;
   close(): Promise<void>;
 }
-
-const SERVICE = Buffer.from("echo");
-const LONG_MS = 600_000;
 
 let folder: string;
 let file: string;
@@ -51,15 +47,6 @@ async function open(path = folder): Promise<LmdbStore> {
   await store.open();
   return store;
 }
-
-const says =
-  (code: StoreErrorCode, message: RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof StoreError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, message);
-    return true;
-  };
 
 function idOf(index: number): Buffer {
   return Buffer.alloc(16, index + 1);

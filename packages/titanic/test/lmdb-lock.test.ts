@@ -5,14 +5,10 @@ import { setImmediate } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import { afterEach, beforeEach, describe, it } from "vitest";
 import { LmdbStore } from "../src/lmdb.js";
-import type { Claim, NewRequest } from "../src/store.js";
+import type { Claim } from "../src/store.js";
 import { StoreError, type StoreErrorCode } from "../src/store-errors.js";
 import { StoreProcess } from "./lmdb-child.js";
-import { newFolder } from "./lmdb-harness.js";
-
-const SERVICE = Buffer.from("echo");
-const LONG_MS = 600_000;
-const UNKNOWN = Buffer.alloc(16, 0xff);
+import { LONG_MS, newFolder, request, SERVICE, says, UNKNOWN } from "./lmdb-harness.js";
 
 let base: string;
 let folder: string;
@@ -34,10 +30,6 @@ afterEach(async () => {
 });
 
 const lockIn = (path: string): string => join(path, "in-use.lock");
-
-const request = (number: number): NewRequest => ({
-  ...{ id: Buffer.alloc(16, number), service: SERVICE, body: [Buffer.from("body")], key: undefined },
-});
 
 async function add(number: number): Promise<void> {
   assert.deepEqual(await store.add(request(number)), { type: "added" });
@@ -63,15 +55,6 @@ async function until(
     await setImmediate();
   }
 }
-
-const says =
-  (code: StoreErrorCode, message: RegExp) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof StoreError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, message);
-    return true;
-  };
 
 // Windows renames no folder in which files are open.
 describe.runIf(process.platform !== "win32")("an LmdbStore that cannot keep its lock", () => {

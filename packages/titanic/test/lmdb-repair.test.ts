@@ -6,13 +6,9 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { fillDisk } from "../../core/test/support/full-disk.js";
 import { LmdbStore } from "../src/lmdb.js";
 import { LmdbGround } from "../src/lmdb-ground.js";
-import type { Claim, NewRequest } from "../src/store.js";
-import { StoreError, type StoreErrorCode } from "../src/store-errors.js";
-import { newFolder } from "./lmdb-harness.js";
-
-const SERVICE = Buffer.from("echo");
-const LONG_MS = 600_000;
-const UNKNOWN = Buffer.alloc(16, 0xff);
+import type { Claim } from "../src/store.js";
+import { StoreError } from "../src/store-errors.js";
+import { LONG_MS, newFolder, request, SERVICE, says, UNKNOWN } from "./lmdb-harness.js";
 
 let folder: string;
 let file: string;
@@ -33,22 +29,9 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-const request = (number: number): NewRequest => ({
-  ...{ id: Buffer.alloc(16, number), service: SERVICE, body: [Buffer.from("body")], key: undefined },
-});
-
 async function add(number: number): Promise<void> {
   assert.deepEqual(await store.add(request(number)), { type: "added" });
 }
-
-const says =
-  (code: StoreErrorCode, message = /./) =>
-  (error: unknown): boolean => {
-    assert.ok(error instanceof StoreError, String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, message);
-    return true;
-  };
 
 /** The disk is full for a change to the store, and has room again for whoever opens the file anew. */
 async function breakAt(change: () => Promise<unknown>): Promise<void> {

@@ -4,11 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { failSync, fillDisk } from "../../core/test/support/full-disk.js";
 import { LmdbStore } from "../src/lmdb.js";
-import type { Claim, NewRequest } from "../src/store.js";
-import { newFolder } from "./lmdb-harness.js";
-
-const SERVICE = Buffer.from("echo");
-const LONG_MS = 600_000;
+import type { Claim } from "../src/store.js";
+import { LONG_MS, newFolder, request, SERVICE } from "./lmdb-harness.js";
 
 let folder: string;
 let file: string;
@@ -29,10 +26,6 @@ afterEach(async () => {
   await store.close();
   rmSync(folder, { recursive: true });
   vi.restoreAllMocks();
-});
-
-const request = (number: number): NewRequest => ({
-  ...{ id: Buffer.alloc(16, number), service: SERVICE, body: [Buffer.from("body")], key: undefined },
 });
 
 const changes: readonly (readonly [name: string, change: () => Promise<unknown>])[] = [

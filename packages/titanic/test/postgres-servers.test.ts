@@ -30,6 +30,16 @@ describe.skipIf(!hasPostgres())("several servers on one database", { timeout: 60
   const addMany = (store: PostgresStore, count: number): Promise<unknown> =>
     Promise.all(Array.from({ length: count }, () => store.add(request())));
 
+  /** Ends the connections over which stores hear of each other, and says how many there were. */
+  const endListening = async (schema: string): Promise<number> => {
+    const [ended] = await administer<{ count: string }>(
+      database,
+      `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+      WHERE pid <> pg_backend_pid() AND query LIKE '%LISTEN ${schema}_work%'`,
+    );
+    return Number(ended?.count);
+  };
+
   it("claim 1,000 requests at the same time, none of them twice", async () => {
     await using stores = new Stores(database);
     const all = await Promise.all([stores.open(), stores.open(), stores.open()]);
@@ -177,12 +187,7 @@ describe.skipIf(!hasPostgres())("several servers on one database", { timeout: 60
       await using stores = new Stores(database);
       const [first, second] = [await stores.open(), await stores.open()];
       const bySecond = hearing(second);
-      const [ended] = await administer<{ count: string }>(
-        database,
-        `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-        WHERE pid <> pg_backend_pid() AND query LIKE '%LISTEN ${stores.schema}_work%'`,
-      );
-      expect(Number(ended?.count)).toBe(2);
+      expect(await endListening(stores.schema)).toBe(2);
       while (bySecond.heard.length === 0) await first.add(request());
       expect(bySecond.heard[0]).toBe("echo");
     });
@@ -254,11 +259,7 @@ describe.skipIf(!hasPostgres())("several servers on one database", { timeout: 60
       const taken = request();
       await first.add(taken);
       const leases = await claim(second, 1, LONG_MS);
-      await administer(
-        database,
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE pid <> pg_backend_pid() AND query LIKE '%LISTEN ${stores.schema}_gone%'`,
-      );
+      expect(await endListening(stores.schema)).toBe(2);
       await first.remove(taken.id, 0);
       expect(await second.renew(leases, LONG_MS)).toEqual(leases);
       while (bySecond.size === 0) await first.remove(taken.id, 0);
