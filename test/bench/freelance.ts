@@ -19,6 +19,7 @@ import { median, printTable, whole } from "./figures.js";
 import { type BookCost, measureBooks } from "./freelance-books.js";
 import type { JobDone, Latencies, PacedJob, Servers } from "./freelance-process.js";
 import { answer, endProcesses, failWithProcesses, startProcess } from "./processes.js";
+import { takeTurns } from "./turns.js";
 
 const BOOKS = [1, 10, 100, 1000];
 const MAX_BOOK_GROWTH = 1.5;
@@ -65,12 +66,7 @@ async function measureThroughput(servers: number): Promise<Throughput> {
   );
   const endpoints = (await Promise.all(started)).flatMap((place) => place.endpoints);
   const clients = { bare: await startClient("bare", endpoints), ours: await startClient("ours", endpoints) };
-  const done = { bare: [] as JobDone[], ours: [] as JobDone[] };
-  for (const client of Object.values(clients)) await run(client);
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? (["bare", "ours"] as const) : (["ours", "bare"] as const);
-    for (const side of order) done[side].push(await run(clients[side]));
-  }
+  const done = await takeTurns(ROUNDS, (side) => run(clients[side]));
   endProcesses();
   const { count } = throughputJob;
   const perSecond = (jobs: JobDone[]): number => (count / median(jobs.map((job) => job.elapsedMs))) * 1000;

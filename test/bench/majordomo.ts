@@ -18,6 +18,7 @@ import type { Job } from "./asking.js";
 import { median, printTable, whole } from "./figures.js";
 import type { JobDone, Listening, Usage } from "./majordomo-process.js";
 import { answer, endProcesses, failWithProcesses, startProcess, startWith } from "./processes.js";
+import { type Rounds, type Side, takeTurns } from "./turns.js";
 
 /** Chains of processes, one after the other: what the compiler makes of the same code is not the same in each. */
 const CHAINS = 5;
@@ -98,7 +99,7 @@ const shapes: readonly Shape[] = [
 ];
 
 async function startBroker(
-  kind: "bare" | "ours",
+  kind: Side,
   heartbeatMs: number = HEARTBEAT_MS,
   options: readonly string[] = [],
 ): Promise<{ broker: ChildProcess; endpoint: string }> {
@@ -107,7 +108,7 @@ async function startBroker(
   return { broker, endpoint };
 }
 
-async function startChain(kind: "bare" | "ours", shape: Shape): Promise<ChildProcess[]> {
+async function startChain(kind: Side, shape: Shape): Promise<ChildProcess[]> {
   const { endpoint } = await startBroker(kind, HEARTBEAT_MS, shape.options);
   for (let index = 0; index < shape.workers; index++) {
     await answer(startProcess(program, "worker", endpoint, String(CREDIT)));
@@ -134,22 +135,16 @@ interface Comparison {
   readonly isMet: boolean;
 }
 
-type Times = Readonly<Record<"bare" | "ours", number[]>>;
-
 /** Both brokers take turns, and turns at being first. */
-async function addRounds(times: Times, shape: Shape): Promise<void> {
+async function addRounds(times: Rounds<number>, shape: Shape): Promise<void> {
   const chains = { bare: await startChain("bare", shape), ours: await startChain("ours", shape) };
-  for (const clients of [chains.bare, chains.ours]) await run(clients, shape.job);
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? (["bare", "ours"] as const) : (["ours", "bare"] as const);
-    for (const side of order) times[side].push(await run(chains[side], shape.job));
-  }
+  await takeTurns(ROUNDS, (side) => run(chains[side], shape.job), times);
   endProcesses();
 }
 
 /** The median of all rounds counts. */
 async function compare(shape: Shape): Promise<Comparison> {
-  const times: Times = { bare: [], ours: [] };
+  const times: Rounds<number> = { bare: [], ours: [] };
   for (let chain = 0; chain < CHAINS; chain++) await addRounds(times, shape);
   const perSecond = (values: number[]): number => ((shape.job.count * shape.clients) / median(values)) * 1000;
   const barePerSecond = perSecond(times.bare);

@@ -19,6 +19,7 @@ import { median, printTable, quantile, whole } from "./figures.js";
 import { answer, endProcesses, failWithProcesses, killProcess, startProcess } from "./processes.js";
 import { type BookCost, measureBooks } from "./queue-books.js";
 import type { Endpoints, JobDone, Started } from "./queue-process.js";
+import { takeTurns } from "./turns.js";
 
 const ROUNDS = 5;
 const job: Job = { count: 20_000, inFlight: 1000 };
@@ -75,16 +76,13 @@ interface Throughput {
 
 /** Both queues take turns, and turns at being first; the median of all rounds counts. */
 async function measureThroughput(pattern: (typeof patterns)[number], crew: Crew): Promise<Throughput> {
-  const bare = await startChain(pattern.bare, pattern.worker, crew);
-  const ours = await startChain(pattern.ours, pattern.worker, crew);
+  const chains = {
+    bare: await startChain(pattern.bare, pattern.worker, crew),
+    ours: await startChain(pattern.ours, pattern.worker, crew),
+  };
   // One session alone is bound by the round trip.
   const count = crew.workers * crew.sessions === 1 ? job.count / 4 : job.count;
-  const times = { bare: [] as number[], ours: [] as number[] };
-  for (const client of [bare, ours]) await run(client, count);
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? (["bare", "ours"] as const) : (["ours", "bare"] as const);
-    for (const side of order) times[side].push(await run(side === "bare" ? bare : ours, count));
-  }
+  const times = await takeTurns(ROUNDS, (side) => run(chains[side], count));
   endProcesses();
   const perSecond = (values: number[]): number => (count / median(values)) * 1000;
   const barePerSecond = perSecond(times.bare);

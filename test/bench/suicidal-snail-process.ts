@@ -8,8 +8,7 @@
  */
 import { SnailPublisher, SnailSubscriber } from "@seaworthy/suicidal-snail";
 import { Publisher, Subscriber } from "zeromq";
-
-export type Side = "bare" | "ours";
+import type { Side } from "./turns.js";
 
 /** Where the publisher is. */
 export interface Place {

@@ -13,8 +13,9 @@ import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { median, printTable, whole } from "./figures.js";
 import { answer, endProcesses, failWithProcesses, startProcess } from "./processes.js";
-import type { Place, Side, SnailDone, SnailJob } from "./suicidal-snail-process.js";
+import type { Place, SnailDone, SnailJob } from "./suicidal-snail-process.js";
 import { measureTopics, type TopicCost } from "./suicidal-snail-topics.js";
+import { type Rounds, type Side, takeTurns } from "./turns.js";
 
 const SIZES = [8, 64, 512, 4096];
 const MIN_RATIO = 0.85;
@@ -63,23 +64,17 @@ async function run({ publisher, subscriber }: Pair, job: SnailJob): Promise<Snai
   return await done;
 }
 
-type Done = Readonly<Record<Side, SnailDone[]>>;
-
 /** Both sides take turns, and turns at being first. */
-async function addRounds(done: Done, bytes: number, count: number): Promise<void> {
+async function addRounds(done: Rounds<SnailDone>, bytes: number, count: number): Promise<void> {
   const pairs = { bare: await startPair("bare", bytes), ours: await startPair("ours", bytes) };
-  for (const pair of Object.values(pairs)) await run(pair, { count });
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = round % 2 === 0 ? (["bare", "ours"] as const) : (["ours", "bare"] as const);
-    for (const side of order) done[side].push(await run(pairs[side], { count }));
-  }
+  await takeTurns(ROUNDS, (side) => run(pairs[side], { count }), done);
   endProcesses();
 }
 
 /** The median of all rounds counts. */
 async function measureThroughput(bytes: number): Promise<Throughput> {
   const count = Math.min(COUNT, Math.floor(MAX_BYTES / bytes));
-  const done: Done = { bare: [], ours: [] };
+  const done: Rounds<SnailDone> = { bare: [], ours: [] };
   for (let pair = 0; pair < PAIRS; pair++) await addRounds(done, bytes, count);
   const perSecond = (jobs: SnailDone[]): number => (count / median(jobs.map((job) => job.elapsedMs))) * 1000;
   const cpuUs = (jobs: SnailDone[]): number => (median(jobs.map((job) => job.cpuMs)) * 1000) / count;

@@ -1,3 +1,4 @@
+import { DELIMITER } from "@seaworthy/core";
 import type { Simulation } from "@seaworthy/simulator";
 import { CLIENT_PORT, type NodeName } from "./binary-star-world.js";
 
@@ -19,7 +20,7 @@ export function bootStranger(
     });
     simulation.every(everyMs, () => {
       if (!goesOn()) return false;
-      for (const socket of sockets) socket.send([new Uint8Array(0), NOTHING]);
+      for (const socket of sockets) socket.send([DELIMITER, NOTHING]);
       return true;
     });
   });
