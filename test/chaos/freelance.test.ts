@@ -67,8 +67,8 @@ it.each([
     const { requests, retries, hedges } = crew.client.stats();
     const sent = servers.reduce((sum, server) => sum + server.requests, 0);
     expect(sent).toBeLessThanOrEqual(requests + retries + hedges);
-    // A frozen server may answer when a connection anew has taken its name over: a PONG then says nothing.
-    const legitimate = ["late", "message of an unknown server"];
+    // A socket that is given up may have read something already.
+    const legitimate = ["late", "message of a server that was given up"];
     expect(dropped.filter((reason) => !legitimate.includes(reason))).toEqual([]);
     // All are well again, and none was given up for good.
     while (crew.client.stats().aliveServers < SERVERS) await once(crew.client, "server-alive");

@@ -1,4 +1,3 @@
-import type { ConnectionEvent, Transport } from "@seaworthy/core";
 import {
   FreelanceClientMachine,
   type FreelanceStrategy,
@@ -16,44 +15,9 @@ import {
   type ClientApp,
   type ClientSetting,
   callOf,
-  FLP_PORT,
   RECONNECT_MS,
   type World,
 } from "./freelance-world.js";
-
-/**
- * As ZeroMQ tells of connections to a host's name: of the first one under the endpoint as it was given, of those that follow
- * under an address, here one that all hosts have in common.
- */
-function tellingAddresses(transport: Transport): Transport {
-  const met = new Set<string>();
-  const told = (event: ConnectionEvent): ConnectionEvent => {
-    if (met.has(event.endpoint)) return { ...event, endpoint: `tcp://10.0.0.1:${FLP_PORT}` };
-    if (event.type === "up") met.add(event.endpoint);
-    return event;
-  };
-  return {
-    backlog: () => transport.backlog(),
-    open(spec, handlers) {
-      const socket = transport.open(spec, {
-        message: (frames) => handlers.message(frames),
-        connection: (event) => handlers.connection?.(told(event)),
-        refused: (frames, reason) => handlers.refused?.(frames, reason),
-      });
-      return {
-        bind: (endpoint) => socket.bind(endpoint),
-        connect(endpoint) {
-          met.delete(endpoint);
-          socket.connect(endpoint);
-        },
-        disconnect: (endpoint) => socket.disconnect(endpoint),
-        subscribe: (prefix) => socket.subscribe(prefix),
-        send: (frames, isWanted) => socket.send(frames, isWanted),
-        close: (lingerMs) => socket.close(lingerMs),
-      };
-    },
-  };
-}
 
 const TIGHT = { sendHighWaterMark: 2, maxQueued: 4 };
 
@@ -94,9 +58,7 @@ class OurClient implements ClientApp {
     const world = this.#world;
     const client = this.#client;
     const strategy = this.#strategy;
-    const { scheduler, random, log } = this.#context;
-    const { transport: plain } = this.#context;
-    const transport = client.isByName ? tellingAddresses(plain) : plain;
+    const { transport, scheduler, random, log } = this.#context;
     const { heartbeatMs, liveness, connectTimeoutMs, hedging, maxHedgeRatio, immediate, isTight } = client;
     const options = resolveClientOptions({
       ...{ strategy, heartbeatMs, liveness, connectTimeoutMs, ...hedging, maxHedgeRatio, immediate },

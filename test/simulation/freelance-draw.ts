@@ -71,7 +71,6 @@ function drawClient(
     hedging: kind === "tracked" ? dice.pick(hedging) : {},
     maxHedgeRatio: dice.pick([0, 0.1, 0.1, 0.5, 1]),
     immediate: dice.chance(0.2),
-    isByName: dice.chance(0.3),
   };
 }
 

@@ -44,8 +44,6 @@ export interface ClientSetting {
   readonly immediate: boolean;
   /** Its sockets take next to nothing while a server does not read. */
   readonly isTight: boolean;
-  /** It is told of connections by addresses, from which it cannot tell its servers. */
-  readonly isByName: boolean;
   /** Endpoints in the order in which it enters them. */
   readonly endpoints: readonly string[];
 }

@@ -106,14 +106,14 @@ export class CallDesk {
       this.#hedgeDue(due);
   }
 
-  /** A server answers; `undefined` if it cannot be told which. */
-  replied(server: Server | undefined, reply: Reply | FailureReply, now: number): void {
+  /** A server answers. */
+  replied(server: Server, reply: Reply | FailureReply, now: number): void {
     this.#now = now;
-    if (server !== undefined) server.answered += 1;
+    server.answered += 1;
     const isOurs = reply.epoch === this.#source.epoch;
     const pending = isOurs ? this.#bySequence.get(reply.sequence) : undefined;
     if (pending === undefined) return this.#dropReply(isOurs, reply);
-    const copy = server && this.#copies.close(pending, server, reply.type, now);
+    const copy = this.#copies.close(pending, server, reply.type, now);
     if (pending.isAnswered) return this.#duplicate(pending);
     if (reply.type === "reply") {
       if (copy?.isHedge === true) this.#ground.stats.hedgesWon += 1;
@@ -151,7 +151,7 @@ export class CallDesk {
     strategy.refused(server, reason, now);
     strategy.released(server, now);
     if (pending.state !== "waiting") return;
-    // The queue in front of the socket is full for every server behind it.
+    // Not offered at once: the choice may fall on the same full queue, again and again.
     if (reason === "queue-full") this.#waiting.addCrowded(pending);
     else this.#offer(pending);
   }

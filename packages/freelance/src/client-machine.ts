@@ -133,8 +133,7 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
         this.#strategy.heard(input.connection, now);
         return this.#drop(input.reason, now);
       case "unknown-server":
-        if (input.reply === undefined) return this.#drop("message of an unknown server", now);
-        return this.#calls.replied(undefined, input.reply, now);
+        return this.#drop("message of an unknown server", now);
       case "stalled":
         // Replies that came during the stall have been read by now, so attempts are judged as ever.
         this.#strategy.stalled(now);
@@ -155,7 +154,7 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
   }
 
   #connectionChanged(
-    input: FreelanceClientInput & { type: "up" | "down" | "failed" | "rumour" | "refused" },
+    input: FreelanceClientInput & { type: "up" | "down" | "failed" | "refused" },
     now: number,
   ): void {
     const { connection } = input;
@@ -166,8 +165,6 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
         return this.#strategy.down(connection, now);
       case "failed":
         return this.#strategy.failed(connection, input.reason, now);
-      case "rumour":
-        return this.#strategy.rumour(connection, now);
       case "refused":
         return this.#refused(input, now);
     }
@@ -192,9 +189,9 @@ export class FreelanceClientMachine implements Machine<FreelanceClientInput, Fre
 
 function newStrategy(options: ResolvedClientOptions, random: Random, owner: StrategyOwner): Strategy {
   const { strategy, connectTimeoutMs } = options;
-  if (strategy === "tracked") return new Tracked(owner, options, random);
   const { reconnectIntervalMs: initialMs, reconnectMaxIntervalMs: maxMs } = options.socket;
   const reconnection = new Backoff({ initialMs, maxMs }, random, "FreelanceClient: socket");
-  const Dealt = strategy === "shotgun" ? Shotgun : Failover;
-  return new Dealt(owner, { connectTimeoutMs, reconnection });
+  if (strategy === "tracked") return new Tracked(owner, { ...options, reconnection }, random);
+  const Chosen = strategy === "shotgun" ? Shotgun : Failover;
+  return new Chosen(owner, { connectTimeoutMs, reconnection });
 }

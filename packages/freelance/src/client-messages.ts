@@ -25,19 +25,14 @@ export type FreelanceClientInput =
       readonly connection: number;
       readonly reason?: string | undefined;
     }
-  /** A connection came or went that may be this one: it was told of by an address that may be of several servers. */
-  | { readonly type: "rumour"; readonly connection: number }
   | {
       readonly type: "received";
       readonly connection: number;
       readonly message: Reply | FailureReply | Pong;
     }
   | { readonly type: "malformed"; readonly connection: number; readonly reason: string }
-  /**
-   * A message came from a peer that is none of the servers, or over a connection that another has replaced: it has taken
-   * its name over, and what was unread comes without. A reply to a request is one all the same.
-   */
-  | { readonly type: "unknown-server"; readonly reply: Reply | FailureReply | undefined }
+  /** `tracked`: what is at the other end has another name than the server, and said something. */
+  | { readonly type: "unknown-server"; readonly connection: number }
   /** A request was not sent; without `sequence` it was a PING. */
   | {
       readonly type: "refused";
@@ -146,7 +141,7 @@ export interface FreelanceClientStats {
   duplicateReplies: number;
   /** Replies to requests that were over. */
   lateReplies: number;
-  /** Replies that nobody asked for, messages that are no replies, and what unknown servers say besides replies. */
+  /** Replies that nobody asked for, messages that are no replies, and what servers of another name say. */
   dropped: number;
   /** Requests that a socket did not take. */
   refused: number;

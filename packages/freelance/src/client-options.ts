@@ -35,8 +35,8 @@ export interface FreelanceClientOptions {
   /** Largest body, in bytes over all its frames; a larger one is rejected. Default 16 MiB. */
   maxBodyBytes?: number | undefined;
   /**
-   * Servers that may be entered; one more is refused with `ERR_LIMIT_REACHED`. Default 1000. `shotgun` needs a socket for
-   * each, and a ZeroMQ context has about 1,000 unless `ZMQ_MAX_SOCKETS` is set.
+   * Servers that may be entered; one more is refused with `ERR_LIMIT_REACHED`. Default 300: a process has ZeroMQ sockets for
+   * some 340 connections, unless `context.maxSockets` of zeromq is raised first. Each takes three.
    */
   maxServers?: number | undefined;
   /** Pause before each retry after a timeout: 50 ms at first, doubling to 2 s, half of it random. */
@@ -84,7 +84,7 @@ const schema = {
   ...attemptRules,
   maxInFlight: integer(10_000),
   maxBodyBytes: integer(16 * 1024 * 1024),
-  maxServers: integer(1000),
+  maxServers: integer(300),
   backoff: nested<BackoffOptions>({}),
   immediate: flag(false),
   heartbeatMs: milliseconds(2000, { min: 1 }),
@@ -118,7 +118,7 @@ export function resolveClientOptions(options: FreelanceClientOptions = {}): Reso
   const { socket: given, ...rest } = resolveOptions(OWNER, schema, options);
   checkHedging(rest);
   const socket = resolveSettings(`${OWNER}: socket`, given);
-  // A burst of as many requests as may be in flight must find room, with a PING to each server.
+  // A burst of as many requests as may be in flight must find room, and PINGs as well.
   const { maxInFlight, maxServers, strategy } = rest;
   const maxQueued = given.maxQueued ?? Math.max(socket.maxQueued, maxInFlight + maxServers);
   // ZeroMQ hears of what a peer has read only each half mark, and a ROUTER refuses what is above.

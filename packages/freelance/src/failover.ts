@@ -1,16 +1,16 @@
-import { Dealers, type DealtServer } from "./dealers.js";
 import type { Copy, Pending } from "./pending.js";
-import type { Server } from "./server-book.js";
+import { Server } from "./server-book.js";
+import { Strategy } from "./strategy.js";
 
 /**
  * Guide model 1: one server gets everything. When it is lost, cannot be reached, or lets a whole attempt pass without a
  * word, the next gets its turn, and what was in flight is sent there.
  */
-export class Failover extends Dealers {
+export class Failover extends Strategy {
   /** In the order of their turns. */
-  readonly #servers: DealtServer[] = [];
+  readonly #servers: Server[] = [];
   /** Whose turn it is: connected, being connected, or to be connected after a pause. */
-  #current: DealtServer | undefined;
+  #current: Server | undefined;
   #failuresInRow = 0;
 
   /** One that was leaving and stayed is connected although it is not its turn: better than none. */
@@ -19,7 +19,7 @@ export class Failover extends Dealers {
     return server === undefined ? [] : [server];
   }
 
-  override heard(connection: number, now: number): DealtServer | undefined {
+  override heard(connection: number, now: number): Server | undefined {
     const server = super.heard(connection, now);
     if (server === this.#current) this.#failuresInRow = 0;
     return server;
@@ -27,18 +27,21 @@ export class Failover extends Dealers {
 
   /** Judges who had it, and whose turn it is, since that one's queue may have been too full for it. */
   override timedOut({ startedAt }: Pending, copies: readonly Copy[], now: number): void {
-    for (const { server } of copies)
-      if (server !== this.#current) this.#judge(server as DealtServer, startedAt, now);
+    for (const { server } of copies) if (server !== this.#current) this.#judge(server, startedAt, now);
     if (this.#current !== undefined) this.#judge(this.#current, startedAt, now);
   }
 
-  protected override added(server: DealtServer, now: number): void {
+  protected override make(endpoint: string): Server {
+    return new Server(endpoint);
+  }
+
+  protected override added(server: Server, now: number): void {
     this.#servers.push(server);
     // During a pause nobody is connected, and this one has not failed yet.
     if (this.#current?.connection === undefined) this.#give(server, now);
   }
 
-  protected override retired(server: DealtServer, now: number): void {
+  protected override retired(server: Server, now: number): void {
     const index = this.#servers.indexOf(server);
     if (index === -1) return;
     const next = this.#after(server);
@@ -49,7 +52,7 @@ export class Failover extends Dealers {
   }
 
   /** At once while there is one that has not failed, then after a pause. */
-  protected override scheduleNext(server: DealtServer, hasWorked: boolean, now: number): void {
+  protected override scheduleNext(server: Server, hasWorked: boolean, now: number): void {
     // One that was leaving and stayed is connected although it is not its turn.
     if (server !== this.#current) return;
     this.#failuresInRow = hasWorked ? 1 : this.#failuresInRow + 1;
@@ -62,18 +65,18 @@ export class Failover extends Dealers {
     this.wake(next, now + this.reconnection.delay(this.#failuresInRow / count));
   }
 
-  protected override greeted(server: DealtServer, now: number): void {
+  protected override greeted(server: Server, now: number): void {
     // One that was leaving and stays is in the line again.
     if (!this.#servers.includes(server)) this.#servers.push(server);
     if (this.#current?.connection === undefined) this.#give(server, now);
     super.greeted(server, now);
   }
 
-  #judge(server: DealtServer, since: number, now: number): void {
+  #judge(server: Server, since: number, now: number): void {
     if (this.isSilent(server, since)) this.step(server, "expired", now);
   }
 
-  #give(server: DealtServer, now: number): void {
+  #give(server: Server, now: number): void {
     const before = this.#current;
     if (before !== undefined) this.sleep(before);
     this.#current = server;
@@ -81,8 +84,8 @@ export class Failover extends Dealers {
     else this.owner.offer(now);
   }
 
-  #after(server: DealtServer): DealtServer {
+  #after(server: Server): Server {
     const index = this.#servers.indexOf(server);
-    return this.#servers[(index + 1) % this.#servers.length] as DealtServer;
+    return this.#servers[(index + 1) % this.#servers.length] as Server;
   }
 }

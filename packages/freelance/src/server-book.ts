@@ -21,6 +21,8 @@ export class Server {
   heardAt: number = Number.NEGATIVE_INFINITY;
   /** When something is due: a PING, a judgement, the next try to connect. */
   timer: DeadlineEntry<this> | undefined = undefined;
+  /** Connections in a row that were lost or could not be made. */
+  failuresInRow = 0;
   /** Position among the servers that take requests. */
   place: number = NOT_LISTED;
   requests = 0;

@@ -1,4 +1,4 @@
-import { DeadlineQueue } from "@seaworthy/core";
+import { type Backoff, DeadlineQueue } from "@seaworthy/core";
 import type { FreelanceClientEvent, FreelanceClientOutput, SendRefusal } from "./client-messages.js";
 import type { Copy, Pending } from "./pending.js";
 import { type Server, ServerBook } from "./server-book.js";
@@ -13,18 +13,31 @@ export interface StrategyOwner {
   offer(now: number): void;
 }
 
+/** How connections are made. */
+export interface ConnectionOptions {
+  /** How long one may take until it stands, in ms. */
+  readonly connectTimeoutMs: number;
+  /** Pauses after failures. */
+  readonly reconnection: Backoff;
+}
+
 /**
  * Which servers a client has a connection to, and which of them an attempt is sent to. What the strategies have
- * in common is here: the book of servers and the table of a server's life.
+ * in common is here: the book of servers, the table of a server's life, and their connections. Each has a socket of its own
+ * that connects once: when the connection is lost the socket is given up, so that nothing that is queued in it is sent late.
  */
 export abstract class Strategy<S extends Server = Server> {
   readonly book: ServerBook<S> = new ServerBook<S>();
   protected readonly owner: StrategyOwner;
+  protected readonly reconnection: Backoff;
   protected readonly timers: DeadlineQueue<S> = new DeadlineQueue<S>();
+  readonly #connectTimeoutMs: number;
   #awakeSince = Number.NEGATIVE_INFINITY;
 
-  constructor(owner: StrategyOwner) {
+  constructor(owner: StrategyOwner, { connectTimeoutMs, reconnection }: ConnectionOptions) {
     this.owner = owner;
+    this.#connectTimeoutMs = connectTimeoutMs;
+    this.reconnection = reconnection;
   }
 
   /** When something is due for a server. */
@@ -51,16 +64,35 @@ export abstract class Strategy<S extends Server = Server> {
   /** A server was entered that was not known. */
   protected abstract added(server: S, now: number): void;
 
-  /** The handshake is done, or a server that was leaving stays. */
-  protected abstract greeted(server: S, now: number): void;
+  protected abstract make(endpoint: string, now: number): S;
 
-  /** A server was lost. `renew`: its connection may still stand, and is to be given up. */
-  protected abstract lost(server: S, action: "lose" | "renew", now: number): void;
+  /**
+   * The handshake is done, or a server that was leaving stays. By default there is nothing to ask of a server whose
+   * protocol has no PING: a connection that stands is a sign of life.
+   */
+  protected greeted(server: S, now: number): void {
+    this.sleep(server);
+    this.step(server, "heard", now);
+  }
+
+  /** A server was lost, or could not be reached: its connection is given up. */
+  protected lost(server: S, now: number): void {
+    const { heardAt, openedAt } = server;
+    this.discard(server);
+    this.scheduleNext(server, heardAt >= openedAt && now - heardAt >= this.reconnection.maxMs, now);
+  }
+
+  /** When the next connection is due. By default that is for each server to itself. */
+  protected scheduleNext(server: S, hasWorked: boolean, now: number): void {
+    server.failuresInRow = hasWorked ? 1 : server.failuresInRow + 1;
+    this.wake(server, now + this.reconnection.delay(server.failuresInRow));
+  }
 
   /** The time of a server has come. */
-  protected abstract due(server: S, now: number): void;
-
-  protected abstract make(endpoint: string, now: number): S;
+  protected due(server: S, now: number): void {
+    if (server.state === "connecting") this.step(server, "expired", now);
+    else this.begin(server, now);
+  }
 
   /** A server owes us a word. */
   protected doubted(_server: S, _now: number): void {}
@@ -101,22 +133,21 @@ export abstract class Strategy<S extends Server = Server> {
     if (server !== undefined) this.step(server, "down", now);
   }
 
-  /** A connection could not be made. By default the socket goes on trying. */
+  /** A connection could not be made. */
   failed(connection: number, reason: string | undefined, now: number): void {
     const server = this.book.at(connection);
     if (server === undefined) return;
     const because = reason === undefined ? {} : { reason };
     this.report({ type: "connection-failed", at: now, endpoint: server.endpoint, ...because });
+    this.step(server, "down", now);
   }
-
-  /** A connection came or went that may be this one. */
-  rumour(_connection: number, _now: number): void {}
 
   /** A server said something: which one, if it is still meant by that connection. */
   heard(connection: number, now: number): S | undefined {
     const server = this.book.at(connection);
     if (server === undefined) return undefined;
     server.heardAt = now;
+    server.failuresInRow = 0;
     // Most messages come from servers that are alive, and change nothing.
     if (server.state !== "alive") this.step(server, "heard", now);
     return server;
@@ -161,7 +192,13 @@ export abstract class Strategy<S extends Server = Server> {
     if (server.timer !== undefined) this.timers.cancel(server.timer);
   }
 
-  protected open(server: S, now: number): void {
+  /** Opens a connection to a server that has none. */
+  protected begin(server: S, now: number): void {
+    this.step(server, "opened", now);
+    this.wake(server, now + this.#connectTimeoutMs);
+  }
+
+  #open(server: S, now: number): void {
     const connection = this.book.connect(server, now);
     this.owner.emit({ type: "open", connection, endpoint: server.endpoint });
   }
@@ -188,7 +225,7 @@ export abstract class Strategy<S extends Server = Server> {
     const { endpoint } = server;
     switch (action) {
       case "open":
-        return this.open(server, now);
+        return this.#open(server, now);
       case "greet":
         server.heardAt = now;
         this.report({ type: "server-connected", at: now, endpoint });
@@ -205,7 +242,7 @@ export abstract class Strategy<S extends Server = Server> {
       case "renew":
         this.book.delist(server);
         this.#reportLoss(server, action, before, now);
-        this.lost(server, action, now);
+        this.lost(server, now);
         return this.owner.lost(server, now);
       case "retire":
         this.book.delist(server);

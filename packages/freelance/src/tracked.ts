@@ -2,25 +2,22 @@ import { Heartbeat, type Random } from "@seaworthy/core";
 import type { SendRefusal } from "./client-messages.js";
 import type { Copy, Pending } from "./pending.js";
 import { Server } from "./server-book.js";
-import { Strategy, type StrategyOwner } from "./strategy.js";
+import { type ConnectionOptions, Strategy, type StrategyOwner } from "./strategy.js";
 
 /** First pause before a PING that was refused is tried again, in ms. */
 const FIRST_PROBE_MS = 10;
 
 /** How servers are watched. */
-export interface TrackedOptions {
+export interface TrackedOptions extends ConnectionOptions {
   readonly heartbeatMs: number;
   readonly liveness: number;
-  readonly connectTimeoutMs: number;
 }
 
 /** A server that is judged by its heartbeats. */
 class TrackedServer extends Server {
   readonly beat: Heartbeat;
-  /** Since when a connection is being made, if it is. */
-  tryingSince = 0;
-  /** The pause before a refused PING is tried again, in ms; infinity where the next one is awaited. */
-  probeMs: number = Number.POSITIVE_INFINITY;
+  /** The pause before a refused PING is tried again, in ms. */
+  probeMs: number = FIRST_PROBE_MS;
   pingedAt = 0;
   /** A PING was sent, and nothing was heard since. */
   isAsked = false;
@@ -38,18 +35,12 @@ class TrackedServer extends Server {
 export class Tracked extends Strategy<TrackedServer> {
   readonly #intervalMs: number;
   readonly #liveness: number;
-  readonly #connectTimeoutMs: number;
   readonly #random: Random;
 
-  constructor(
-    owner: StrategyOwner,
-    { heartbeatMs, liveness, connectTimeoutMs }: TrackedOptions,
-    random: Random,
-  ) {
-    super(owner);
-    this.#intervalMs = heartbeatMs;
-    this.#liveness = liveness;
-    this.#connectTimeoutMs = connectTimeoutMs;
+  constructor(owner: StrategyOwner, options: TrackedOptions, random: Random) {
+    super(owner, options);
+    this.#intervalMs = options.heartbeatMs;
+    this.#liveness = options.liveness;
     this.#random = random;
   }
 
@@ -91,18 +82,8 @@ export class Tracked extends Strategy<TrackedServer> {
     if (reason !== "peer-unknown") return;
     server.isAsked = false;
     this.step(server, "refused", now);
-    // One that was leaving is forgotten by now.
-    if (server.connection === undefined) return;
-    if (server.state === "reachable" || server.probeMs < this.#intervalMs) this.#probeLater(server, now);
-  }
-
-  /** A PING finds out: at once if its connection went, and soon if it came, since its name comes a moment later. */
-  override rumour(connection: number, _now: number): void {
-    const server = this.book.at(connection);
-    if (server === undefined) return;
-    server.probeMs = FIRST_PROBE_MS;
-    // Not one that it has an interval to answer: that is judged by the PING that was due.
-    this.owner.emit({ type: "ping", connection });
+    // Its name comes a moment after the handshake.
+    if (server.state === "reachable") this.#probeLater(server, now);
   }
 
   override stalled(now: number): void {
@@ -119,9 +100,7 @@ export class Tracked extends Strategy<TrackedServer> {
   }
 
   protected override added(server: TrackedServer, now: number): void {
-    this.step(server, "opened", now);
-    server.tryingSince = now;
-    this.wake(server, now + this.#intervalMs);
+    this.begin(server, now);
   }
 
   protected override greeted(server: TrackedServer, now: number): void {
@@ -138,26 +117,13 @@ export class Tracked extends Strategy<TrackedServer> {
     this.#wakeForBeat(server);
   }
 
-  /** The socket connects again by itself, but for a connection that stands and says nothing: it may be half open. */
-  protected override lost(server: TrackedServer, action: "lose" | "renew", now: number): void {
+  protected override lost(server: TrackedServer, now: number): void {
     server.isAsked = false;
-    server.probeMs = Number.POSITIVE_INFINITY;
-    server.tryingSince = now;
-    if (action === "renew") {
-      this.discard(server);
-      this.open(server, now);
-    }
-    this.wake(server, now + this.#intervalMs);
+    super.lost(server, now);
   }
 
   protected override due(server: TrackedServer, now: number): void {
-    // No news of the connection does not mean that there is none: an address may have been told by another name.
-    if (server.state === "connecting" || server.state === "gone") {
-      // A handshake that stands still: the socket would wait for half a minute before it tries again.
-      if (now - server.tryingSince >= this.#connectTimeoutMs) return this.step(server, "expired", now);
-      this.#ping(server, now);
-      return this.wake(server, now + this.#intervalMs);
-    }
+    if (server.state === "connecting" || server.state === "gone") return super.due(server, now);
     if (server.beat.isExpired(now)) return this.step(server, "expired", now);
     if (this.#owesPong(server)) this.step(server, "doubted", now);
     this.#ping(server, now);
@@ -185,9 +151,7 @@ export class Tracked extends Strategy<TrackedServer> {
     this.wake(server, now + probeMs);
     if (probeMs === this.#intervalMs) return;
     server.probeMs = Math.min(2 * probeMs, this.#intervalMs);
-    const isThere = server.state === "reachable";
-    if (isThere && server.probeMs === this.#intervalMs)
-      this.report({ type: "server-unaddressable", at: now, endpoint });
+    if (server.probeMs === this.#intervalMs) this.report({ type: "server-unaddressable", at: now, endpoint });
   }
 
   /** One that has not had the request yet, so that in as many attempts it gets to all; else who had it longest ago. */

@@ -74,12 +74,6 @@ export class ClientDriver {
     return this.feed({ type: "down", connection: this.at(name) });
   }
 
-  /** A connection came or went that may be one of these. */
-  rumour(...names: string[]): this {
-    for (const name of names) this.feed({ type: "rumour", connection: this.at(name) });
-    return this;
-  }
-
   pong(...names: string[]): this {
     for (const name of names)
       this.feed({ type: "received", connection: this.at(name), message: { type: "pong" } });
@@ -98,11 +92,6 @@ export class ClientDriver {
 
   reply(call: number, name: string, epoch = EPOCH): this {
     return this.feed({ type: "received", connection: this.at(name), message: replyTo(call, epoch) });
-  }
-
-  /** A reply over a connection whose name another has taken over. */
-  namelessReply(call: number, epoch = EPOCH): this {
-    return this.feed({ type: "unknown-server", reply: replyTo(call, epoch) });
   }
 
   fail(call: number, name: string, message = "no"): this {

@@ -20,7 +20,6 @@ const step = fc.record({
     "up",
     "down",
     "failed",
-    "rumour",
     "word",
     "word",
     "reply",
@@ -107,7 +106,6 @@ class World {
       up.delete(connection);
       client.feed({ type: "down", connection });
     } else if (what === "failed" && !isUp) client.feed({ type: "failed", connection });
-    else if (what === "rumour") client.feed({ type: "rumour", connection });
     else if (what === "word" && isUp)
       client.feed({ type: "received", connection, message: { type: "pong" } });
     else if (sent !== undefined && this.open.includes(sent.connection)) this.#answer(what, sent);

@@ -38,15 +38,14 @@ describe("tracked", () => {
     const { client, socket } = all;
     const name = textFrame(endpoint);
     client.feed({ type: "connect", endpoint });
-    const up = (address = endpoint) => socket().handlers.connection?.({ type: "up", endpoint: address });
-    const down = (address = endpoint) => socket().handlers.connection?.({ type: "down", endpoint: address });
+    const up = () => socket().handlers.connection?.({ type: "up", endpoint });
     const say = (...frames: Uint8Array[]) => socket().handlers.message([name, ...frames]);
-    return { ...all, up, down, say, name };
+    return { ...all, up, say, name };
   }
 
-  it("one ROUTER, which addresses a server by its endpoint, and keeps nothing for one that is gone", () => {
+  it("a ROUTER for each connection, which connects once, and addresses the server by its endpoint", () => {
     const { socket, up, say, request, events } = connected();
-    expect(socket().spec).toMatchObject({ type: "router", immediate: true, handover: true });
+    expect(socket().spec).toMatchObject({ type: "router", reconnect: false });
     up();
     expect(textsOf(socket().sent[0]?.frames)).toEqual([A, "PING"]);
     say(textFrame("PONG"));
@@ -67,16 +66,6 @@ describe("tracked", () => {
     expect(events.at(-1)).toBe("message-dropped: message of an unknown server");
   });
 
-  it("a reply is read, whatever the name of the connection that it came by has become", () => {
-    const { socket, up, say, request, events } = connected();
-    up();
-    say(textFrame("PONG"));
-    request(1);
-    const id = encodeRequestId({ epoch: 1n, sequence: 1n });
-    socket().handlers.message([Uint8Array.of(0, 1, 2, 3, 4), id, textFrame("y")]);
-    expect(events.at(-1)).toBe("answered 1 y");
-  });
-
   it("malformed messages of a server are dropped", () => {
     const { say, events } = connected();
     say();
@@ -87,61 +76,36 @@ describe("tracked", () => {
     const { socket, up, say, request, client, events, machine, name } = connected();
     const refuse = (frames: readonly Uint8Array[]) => socket().handlers.refused?.(frames, "peer-unknown");
     up();
+    refuse([name, textFrame("PING")]);
+    expect(machine.servers(0)[0]).toMatchObject({ state: "reachable" });
     say(textFrame("PONG"));
     request(1);
     refuse(socket().sent[1]?.frames ?? []);
     expect(events.slice(-2)).toEqual(["send-refused: peer-unknown", "server-gone: lost"]);
-    up();
-    say(textFrame("PONG"));
-    refuse([name, textFrame("PING")]);
-    expect(machine.aliveCount).toBe(0);
+    expect(socket().calls).toEqual([`connect ${A}`, "close"]);
     client.feed({ type: "disconnect", endpoint: A });
     const count = events.length;
     refuse([name, textFrame("PING")]);
     expect(events).toHaveLength(count);
   });
 
-  it("a connection that is told by the address of a host's name is that of the only server at its port", () => {
-    const { up, down, say, client, events, machine, socket } = connected("tcp://localhost:1");
-    up("tcp://127.0.0.1:1");
-    say(textFrame("PONG"));
-    expect(machine.aliveCount).toBe(1);
-    down("tcp://[::1]:1");
-    expect(events.at(-1)).toBe("server-gone: lost");
-    client.feed({ type: "connect", endpoint: "tcp://other:1" });
-    const count = events.length;
-    up("tcp://127.0.0.1:2");
-    expect(socket().sent).toHaveLength(1);
-    up("tcp://127.0.0.1:1");
-    // Both are asked.
-    expect(
-      socket()
-        .sent.slice(1)
-        .map(({ frames }) => textsOf(frames)),
-    ).toEqual([
-      ["tcp://localhost:1", "PING"],
-      ["tcp://other:1", "PING"],
-    ]);
-    down("tcp://127.0.0.1:1");
-    expect(socket().sent).toHaveLength(5);
-    socket().handlers.connection?.({ type: "failed", endpoint: "tcp://127.0.0.1:1" });
-    expect(socket().sent).toHaveLength(5);
-    expect(events).toHaveLength(count);
-    client.feed({ type: "disconnect", endpoint: "tcp://other:1" });
-    up("tcp://127.0.0.1:1");
-    expect(events.at(-1)).toBe("server-connected");
+  it("connections to the same port by several names are told apart", () => {
+    const { up, client, machine, socket } = connected("tcp://localhost:1");
+    client.feed({ type: "connect", endpoint: A });
+    up();
+    const states = () => machine.servers(0).map(({ state }) => state);
+    expect(states()).toEqual(["reachable", "connecting"]);
+    socket(1).handlers.connection?.({ type: "up", endpoint: A });
+    socket().handlers.connection?.({ type: "down", endpoint: A });
+    expect(states()).toEqual(["gone", "reachable"]);
   });
 
-  it("a server that is taken out is disconnected, and a PING to it is not wanted any more", async () => {
+  it("a server that is taken out has its socket closed", async () => {
     const { socket, up, client } = connected();
     up();
-    const [ping] = socket().sent;
-    expect(ping?.isWanted?.()).toBe(true);
     client.feed({ type: "disconnect", endpoint: A });
-    expect(ping?.isWanted?.()).toBe(false);
-    expect(socket().calls).toEqual([`connect ${A}`, `disconnect ${A}`]);
+    expect(socket().calls).toEqual([`connect ${A}`, "close"]);
     await client.close();
-    expect(socket().calls.at(-1)).toBe("close");
   });
 
   it("a request that the full queue does not take counts as not sent", () => {

@@ -13,7 +13,7 @@ describe("client options", () => {
       attempts: 3,
       maxInFlight: 10_000,
       maxBodyBytes: 16 * 1024 * 1024,
-      maxServers: 1000,
+      maxServers: 300,
       backoff: {},
       immediate: false,
       heartbeatMs: 2000,
