@@ -53,7 +53,6 @@ export function tapped<W extends Witness>(
           witness.connected?.(endpoint);
           socket.connect(endpoint);
         },
-        disconnect: (endpoint) => socket.disconnect(endpoint),
         subscribe: (prefix) => socket.subscribe(prefix),
         send(frames, isWanted) {
           const isTaken = socket.send(frames, isWanted);

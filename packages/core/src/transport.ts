@@ -58,8 +58,7 @@ export interface SocketHandlers {
   /**
    * PUBLISHER with `subscriptions`: the last peer that had subscribed to `prefix` is gone, or has taken it back. If
    * it comes back before its end was noticed, nothing is told here: the last word about a prefix is the true one.
-   * A peer to which the publisher itself has connected is not gone while its connection is lost, unless `immediate`:
-   * until `disconnect`, what it had subscribed to stays.
+   * A peer to which the publisher itself has connected is not gone while its connection is lost, unless `immediate`.
    *
    * Peers are believed: if one takes back what it never had, that is told, even while others still have it.
    */
@@ -142,8 +141,6 @@ export interface TransportSocket {
    * does not take is reported as `failed`.
    */
   connect(endpoint: string): void;
-  /** Undoes {@link connect}; what is queued for the endpoint is dropped. */
-  disconnect(endpoint: string): void;
   /** SUBSCRIBER: receive what begins with `prefix`. */
   subscribe(prefix: Uint8Array): void;
   /**

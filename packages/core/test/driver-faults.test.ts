@@ -144,40 +144,6 @@ describe("SocketDriver over a socket with several messages to be read", () => {
   });
 });
 
-describe("SocketDriver over a socket that may have taken a part of a message", () => {
-  it("ends a connection when it has read a message, or none came for two turns; what is said or made behind that waits", async () => {
-    const log: string[] = [];
-    let arrive: (frames: Buffer[]) => void = () => {};
-    const receive = (): Promise<Buffer[]> => new Promise((resolve) => (arrive = resolve));
-    const changing = driver(
-      {
-        receive,
-        connect: (endpoint: string) => log.push(`connect ${endpoint}`),
-        disconnect: (endpoint: string) => log.push(`disconnect ${endpoint}`),
-        send: async ([frame]: Uint8Array[]) => void log.push(`sent ${frame}`),
-      },
-      { message: ([frame]) => log.push(`read ${frame}`) },
-    );
-    changing.connect("tcp://a:1");
-    for (const comes of [true, false]) {
-      log.length = 0;
-      changing.disconnect("tcp://a:1");
-      changing.connect("tcp://a:1");
-      changing.send([Buffer.from("x")]);
-      await Promise.resolve();
-      expect(log).toEqual([]);
-      if (comes) arrive([Buffer.from("m")]);
-      while (!log.includes("sent x")) await settled();
-      expect(log).toEqual([
-        "disconnect tcp://a:1",
-        "connect tcp://a:1",
-        "sent x",
-        ...(comes ? ["read m"] : []),
-      ]);
-    }
-  });
-});
-
 describe("SocketDriver over a socket that fails", () => {
   it("reads on after an announced message was taken back", async () => {
     const results = [Promise.reject(failure("EAGAIN")), Promise.resolve([Buffer.from("x")])];

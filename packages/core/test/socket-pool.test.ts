@@ -43,7 +43,6 @@ class FakeTransport implements Transport {
         if (this.connectFailure !== undefined) throw this.connectFailure;
         log.push(`connect ${endpoint}`);
       },
-      disconnect: () => {},
       subscribe: (prefix) => void log.push(`subscribe ${frameText(prefix)}`),
       send(frames: Frames, isWanted) {
         log.push(`send ${frames.length} ${isWanted === undefined ? "always" : isWanted()}`);

@@ -33,7 +33,6 @@ export class FakeTransport implements Transport {
         return endpoint;
       },
       connect: (endpoint) => socket.calls.push(`connect ${endpoint}`),
-      disconnect: (endpoint) => socket.calls.push(`disconnect ${endpoint}`),
       subscribe: () => {},
       send: (frames, isWanted) => {
         if (!this.isFull) socket.sent.push({ frames, isWanted });

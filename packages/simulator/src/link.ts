@@ -29,11 +29,6 @@ export class Link {
     this.pipe = pipe;
   }
 
-  /** The pipe that the connection of the moment uses. */
-  get currentPipe(): Pipe | undefined {
-    return this.pipe ?? this.#end?.pipe;
-  }
-
   /** Tries to connect. */
   attempt(): void {
     const host = this.#network.host(this.address);

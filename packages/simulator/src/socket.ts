@@ -71,15 +71,6 @@ export abstract class SimulatedSocket implements TransportSocket {
     link.attempt();
   }
 
-  disconnect(endpoint: string): void {
-    const link = this.#links.get(endpoint);
-    if (link === undefined) return;
-    this.#links.delete(endpoint);
-    const pipe = link.currentPipe;
-    link.stop();
-    if (pipe !== undefined) this.#endPipe(pipe);
-  }
-
   subscribe(_prefix: Uint8Array): void {}
 
   send(frames: Frames, isWanted?: () => boolean): boolean {

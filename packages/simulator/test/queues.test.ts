@@ -177,18 +177,6 @@ test("closing with linger lets queued messages leave; without, they are dropped"
   }
 });
 
-test("disconnect drops what is queued for the endpoint and ends the attempts", () => {
-  const simulation = new Simulation({ network: oneMs });
-  const client = connecter(simulation, "client", "server", dealer);
-  simulation.runFor(1);
-  appOf(client).sendText("dropped");
-  appOf(client).socket.disconnect("tcp://server:5555");
-  const server = binder(simulation, "server", { type: "router" });
-  simulation.runFor(5000);
-  expect(appOf(server).events).toEqual([]);
-  expect(appOf(server).messages).toEqual([]);
-});
-
 test("reconnect pauses double up to the longest, and begin anew after a connection", () => {
   const simulation = new Simulation({ network: oneMs });
   const server = binder(simulation, "server", { type: "router" });

@@ -100,10 +100,10 @@ describe.each(bothLabs)("subscriptions at a publisher of %s", (_name, makeLab) =
   });
 
   test.each([
-    [false, ["+x", "+x", "-x"]],
-    [true, ["+x", "-x", "+x", "-x"]],
+    [false, ["+x", "+x"]],
+    [true, ["+x", "-x", "+x"]],
   ])(
-    "of a peer that the publisher connected to stay until it disconnects; immediate: %s",
+    "of a peer that the publisher connected to stay while the connection is lost, if it is not immediate; immediate: %s",
     async (immediate, story) => {
       const lab = openLab(makeLab);
       const publisher = lab.open({ ...watchful, immediate, reconnectIntervalMs: 10 });
@@ -115,8 +115,6 @@ describe.each(bothLabs)("subscriptions at a publisher of %s", (_name, makeLab) =
       const withEnd = immediate ? 2 : 1;
       await lab.until(() => publisher.subscriptions.length === withEnd && publisher.events.at(-1) === "down");
       second.socket.bind(endpoint);
-      await lab.until(() => publisher.subscriptions.length === withEnd + 1);
-      publisher.socket.disconnect(endpoint);
       await lab.until(() => publisher.subscriptions.length === story.length);
       expect(publisher.subscriptions).toEqual(story);
     },

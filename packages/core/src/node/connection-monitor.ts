@@ -43,12 +43,6 @@ export class ConnectionMonitor {
     this.#given.add(endpoint);
   }
 
-  /** An endpoint was disconnected on purpose: the end of its connection is no news. */
-  forget(endpoint: string): void {
-    this.#up.delete(endpoint);
-    this.#given.delete(endpoint);
-  }
-
   /** Tells of an event in its turn. */
   report(event: ConnectionEvent): void {
     if (this.#held.length > 0) this.#held.push(event);

@@ -102,14 +102,6 @@ export class SocketDriver implements TransportSocket {
   readonly #queue = new Fifo<Outgoing>();
   readonly #monitor: ConnectionMonitor;
   readonly #loops: Promise<void>[] = [];
-  /**
-   * Connections to end, and those to make behind them. zeromq.js puts off a receive now and then, when ZeroMQ has already taken the first
-   * frame of a message from a connection (docs/decisions/0006). If that is ended then, the rest is lost: ZeroMQ goes on with
-   * another's message in the midst of this one, or aborts the process. So they wait until a message is read, or none comes.
-   */
-  readonly #changes: (() => void)[] = [];
-  /** Endpoints that ZeroMQ would not connect. */
-  readonly #notTaken = new Set<string>();
   /** Messages are on their way from the send queue to ZeroMQ, or will be in this turn of the event loop. */
   #pumping = false;
   /** The pump is yet to begin. */
@@ -158,17 +150,13 @@ export class SocketDriver implements TransportSocket {
   }
 
   connect(endpoint: string): void {
-    // Behind a disconnect that is yet to be: the endpoint may be the same.
-    if (this.#changes.length > 0) this.#changes.push(() => this.#connect(endpoint));
-    else this.#connect(endpoint);
-  }
-
-  disconnect(endpoint: string): void {
-    this.#monitor.forget(endpoint);
-    this.#changes.push(() => {
-      if (!this.#notTaken.delete(endpoint)) this.#socket.disconnect(endpoint);
-    });
-    if (this.#changes.length === 1) void this.#changeWhenNothingComes();
+    this.#monitor.expect(endpoint);
+    try {
+      this.#socket.connect(endpoint);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      queueMicrotask(() => this.#monitor.report({ type: "failed", endpoint, reason }));
+    }
   }
 
   subscribe(prefix: Uint8Array): void {
@@ -245,7 +233,6 @@ export class SocketDriver implements TransportSocket {
       }
       if (this.#closed) return;
       this.stats.received += 1;
-      if (this.#changes.length > 0) this.#change();
       isHandling = true;
       try {
         this.#handlers.message(frames);
@@ -260,29 +247,6 @@ export class SocketDriver implements TransportSocket {
     }
   }
 
-  #connect(endpoint: string): void {
-    this.#monitor.expect(endpoint);
-    try {
-      this.#socket.connect(endpoint);
-    } catch (error) {
-      this.#notTaken.add(endpoint);
-      const reason = error instanceof Error ? error.message : String(error);
-      queueMicrotask(() => this.#monitor.report({ type: "failed", endpoint, reason }));
-    }
-  }
-
-  #change(): void {
-    for (const change of this.#changes.splice(0)) this.#tell(change);
-    this.#beginToPump();
-  }
-
-  /** By then a receive that was put off has ended: that takes a turn. */
-  async #changeWhenNothingComes(): Promise<void> {
-    while (this.#changes.length > 0 && !this.#closed) {
-      if (await this.#nothingComes()) this.#change();
-    }
-  }
-
   /** Whether nothing was read for two turns of the event loop: two, because the first one begins in the middle. */
   async #nothingComes(): Promise<boolean> {
     const before = this.stats.received;
@@ -293,8 +257,7 @@ export class SocketDriver implements TransportSocket {
 
   /** @param isAhead - of what else is said in this turn: with the first message only */
   #beginToPump(isAhead = false): void {
-    // What is said behind a change of connections is meant for those that are then there.
-    if (!this.#isPumpDue || this.#changes.length > 0) return;
+    if (!this.#isPumpDue) return;
     this.#isPumpDue = false;
     void this.#pump(isAhead);
   }
@@ -326,10 +289,10 @@ export class SocketDriver implements TransportSocket {
     this.#drained?.();
   }
 
-  /** Whether what is still queued waits: behind the first reply for the end of the turn, or for connections to be changed. */
+  /** Whether what is still queued waits behind the first reply for the end of the turn. */
   #restWaits(isBehindFirst: boolean): boolean {
-    const isBehind = isBehindFirst && this.#hasLed && this.#queue.length < BATCH;
-    this.#isPumpDue = this.#queue.length > 0 && (isBehind || this.#changes.length > 0);
+    const { length } = this.#queue;
+    this.#isPumpDue = isBehindFirst && this.#hasLed && length > 0 && length < BATCH;
     return this.#isPumpDue;
   }
 

@@ -154,7 +154,6 @@ export class ZmqTransport implements Transport {
     return {
       bind: (endpoint) => driver.bind(endpoint),
       connect: (endpoint) => driver.connect(endpoint),
-      disconnect: (endpoint) => driver.disconnect(endpoint),
       subscribe: (prefix) => driver.subscribe(prefix),
       send: (frames, isWanted) => driver.send(frames, isWanted),
       close: async (lingerMs) => {
