@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { type CurveOptions, resolveSettings, type SocketSettings, type SocketSpec } from "@seaworthy/core";
+import { ZmqTransport } from "@seaworthy/core/node";
 import { describe, expect, it } from "vitest";
 import { curveKeyPair } from "zeromq";
 import { bytes, open, openPair } from "./support/sockets.js";
@@ -252,5 +253,20 @@ describe("addresses", () => {
     client.socket.send([bytes("six")]);
     await seen.until(({ messages }) => messages.length > 0);
     expect(seen.texts[0]?.[1]).toBe("six");
+  });
+});
+
+describe("sockets of a process", () => {
+  it("that are no more are told before the last is opened, so that all can be closed", async () => {
+    const transport = new ZmqTransport("Role");
+    const open = () => transport.open({ type: "dealer" }, { message() {} });
+    for (let round = 0; round < 2; round++) {
+      const sockets: ReturnType<typeof open>[] = [];
+      expect(() => {
+        for (;;) sockets.push(open());
+      }).toThrow(/^Role: \d+ sockets are open, and context.maxSockets of zeromq is 1023$/);
+      expect(sockets.length).toBeGreaterThanOrEqual(300);
+      await Promise.all(sockets.map((socket) => socket.close(0)));
+    }
   });
 });

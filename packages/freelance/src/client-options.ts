@@ -36,7 +36,7 @@ export interface FreelanceClientOptions {
   maxBodyBytes?: number | undefined;
   /**
    * Servers that may be entered; one more is refused with `ERR_LIMIT_REACHED`. Default 300: a process has ZeroMQ sockets for
-   * some 340 connections, unless `context.maxSockets` of zeromq is raised first. Each takes three.
+   * some 330 connections, unless `context.maxSockets` of zeromq is raised first. Each takes three.
    */
   maxServers?: number | undefined;
   /** Pause before each retry after a timeout: 50 ms at first, doubling to 2 s, half of it random. */

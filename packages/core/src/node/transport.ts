@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { capability, Dealer, Publisher, Router, type Socket, Subscriber, XPublisher } from "zeromq";
+import { capability, context, Dealer, Publisher, Router, type Socket, Subscriber, XPublisher } from "zeromq";
 import { framesEqual } from "../frames.js";
 import { type ResolvedSpec, resolveSpec } from "../socket-settings.js";
 import type { CurveOptions, SocketHandlers, SocketSpec, Transport, TransportSocket } from "../transport.js";
@@ -131,6 +131,22 @@ function heardBy(handlers: SocketHandlers, socket: Socket, farewell: Buffer | un
   return farewell === undefined ? handlers : watched(handlers, farewell);
 }
 
+/** Sockets of ZeroMQ's that each of ours takes: itself, and two over which it is watched. */
+const SOCKETS_EACH = 3;
+/** Sockets that are left to others in the process. */
+const RESERVE = 32;
+/** Sockets that all transports of the process have open. */
+let openSockets = 0;
+
+/** Where the last socket is gone between opening one and watching it, ZeroMQ can close none any more: it waits for a reader. */
+function assertRoom(owner: string): void {
+  const { maxSockets } = context;
+  if ((openSockets + 1) * SOCKETS_EACH + RESERVE <= maxSockets) return;
+  throw new Error(
+    `${owner}: ${openSockets} sockets are open, and context.maxSockets of zeromq is ${maxSockets}`,
+  );
+}
+
 /** Opens zeromq sockets for one role and looks after all of them. */
 export class ZmqTransport implements Transport {
   /** Whether `departures` are told: this build of ZeroMQ has the draft API. */
@@ -147,10 +163,12 @@ export class ZmqTransport implements Transport {
 
   open(spec: SocketSpec, handlers: SocketHandlers): TransportSocket {
     const resolved = resolveSpec(this.#owner, spec);
+    assertRoom(this.#owner);
     const farewell = resolved.departures && this.tellsDepartures ? randomBytes(FAREWELL_BYTES) : undefined;
     const socket = openSocket(resolved, farewell);
     const driver = new SocketDriver(socket, heardBy(handlers, socket, farewell), resolved.maxQueued);
     this.#open.add(driver);
+    openSockets += 1;
     return {
       bind: (endpoint) => driver.bind(endpoint),
       connect: (endpoint) => driver.connect(endpoint),
@@ -158,7 +176,9 @@ export class ZmqTransport implements Transport {
       send: (frames, isWanted) => driver.send(frames, isWanted),
       close: async (lingerMs) => {
         await driver.close(lingerMs);
-        if (this.#open.delete(driver)) addStats(this.#past, driver.stats);
+        if (!this.#open.delete(driver)) return;
+        openSockets -= 1;
+        addStats(this.#past, driver.stats);
       },
     };
   }
