@@ -53,7 +53,21 @@ const notOpen = impossible("it has no connection");
 const isOpen = impossible("it has a connection already");
 const notLeaving = impossible("only who leaves is waited for");
 const notUp = ignore("no request is with it");
+const heardBefore = ignore("it was heard before the news of its connection");
 const forget = go("removed", "forget");
+
+const unconnected = {
+  opened: go("connecting", "open"),
+  up: notOpen,
+  heard: notOpen,
+  doubted: notOpen,
+  expired: notOpen,
+  down: notOpen,
+  refused: notOpen,
+  added: twice,
+  removed: forget,
+  drained: notLeaving,
+} as const;
 
 /** The life of one server, the same in all strategies. */
 export const serverLife: TransitionTable<ServerState, ServerEvent, ServerAction, "removed"> =
@@ -63,18 +77,7 @@ export const serverLife: TransitionTable<ServerState, ServerEvent, ServerAction,
     final: ["removed"],
     events: ["opened", "up", "heard", "doubted", "expired", "down", "refused", "added", "removed", "drained"],
     states: {
-      idle: {
-        opened: go("connecting", "open"),
-        up: notOpen,
-        heard: notOpen,
-        doubted: notOpen,
-        expired: notOpen,
-        down: notOpen,
-        refused: notOpen,
-        added: twice,
-        removed: forget,
-        drained: notLeaving,
-      },
+      idle: unconnected,
       connecting: {
         opened: isOpen,
         up: go("reachable", "greet"),
@@ -89,7 +92,7 @@ export const serverLife: TransitionTable<ServerState, ServerEvent, ServerAction,
       },
       reachable: {
         opened: isOpen,
-        up: ignore("it was heard before the news of its connection"),
+        up: heardBefore,
         heard: go("alive", "enlist"),
         doubted: notUp,
         expired: go("gone", "renew"),
@@ -101,7 +104,7 @@ export const serverLife: TransitionTable<ServerState, ServerEvent, ServerAction,
       },
       alive: {
         opened: isOpen,
-        up: ignore("it was heard before the news of its connection"),
+        up: heardBefore,
         heard: ignore("it is alive already"),
         doubted: go("suspect", "doubt"),
         expired: go("gone", "renew"),
@@ -113,7 +116,7 @@ export const serverLife: TransitionTable<ServerState, ServerEvent, ServerAction,
       },
       suspect: {
         opened: isOpen,
-        up: ignore("it was heard before the news of its connection"),
+        up: heardBefore,
         heard: go("alive", "enlist"),
         doubted: ignore("it is in doubt already"),
         expired: go("gone", "renew"),
@@ -123,18 +126,7 @@ export const serverLife: TransitionTable<ServerState, ServerEvent, ServerAction,
         removed: go("leaving", "retire"),
         drained: notLeaving,
       },
-      gone: {
-        opened: go("connecting", "open"),
-        up: notOpen,
-        heard: notOpen,
-        doubted: notOpen,
-        expired: notOpen,
-        down: notOpen,
-        refused: notOpen,
-        added: twice,
-        removed: forget,
-        drained: notLeaving,
-      },
+      gone: unconnected,
       leaving: {
         opened: isOpen,
         up: ignore("it gets no more requests"),

@@ -19,8 +19,4 @@ export class Shotgun extends Strategy {
   protected override make(endpoint: string): Server {
     return new Server(endpoint);
   }
-
-  protected override added(server: Server, now: number): void {
-    this.begin(server, now);
-  }
 }

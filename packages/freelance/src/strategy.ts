@@ -61,10 +61,12 @@ export abstract class Strategy<S extends Server = Server> {
   /** An attempt had no answer in time from those that had it. */
   abstract timedOut(pending: Pending, copies: readonly Copy[], now: number): void;
 
-  /** A server was entered that was not known. */
-  protected abstract added(server: S, now: number): void;
-
   protected abstract make(endpoint: string, now: number): S;
+
+  /** A server was entered that was not known. By default each is connected at once. */
+  protected added(server: S, now: number): void {
+    this.begin(server, now);
+  }
 
   /**
    * The handshake is done, or a server that was leaving stays. By default there is nothing to ask of a server whose

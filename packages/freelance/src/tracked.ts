@@ -99,10 +99,6 @@ export class Tracked extends Strategy<TrackedServer> {
     return new TrackedServer(endpoint, beat);
   }
 
-  protected override added(server: TrackedServer, now: number): void {
-    this.begin(server, now);
-  }
-
   protected override greeted(server: TrackedServer, now: number): void {
     server.beat.heard(now);
     server.probeMs = FIRST_PROBE_MS;
